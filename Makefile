@@ -1,0 +1,45 @@
+# `make up` and `make test` need nothing but Python 3.11 or later; they set up .venv at their first run.
+
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet -c constraints.txt
+
+.PHONY: up test lint bench demo pin clean
+
+up: $(VENV)/.installed ## start the whole service with the demo models
+	exec $(BIN)/recoq up
+
+test: $(VENV)/.installed-test ## run all tests
+	$(BIN)/pytest
+
+lint: $(VENV)/.installed-test ## check style, types and the direction of imports
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: $(VENV)/.installed-test ## measure speed; writes benchmarks/RESULTS.md
+	$(BIN)/python -m benchmarks
+
+demo: $(VENV)/.installed-test ## train the demo models again and show how good they are
+	$(BIN)/python -m demo.train_classifier
+	$(BIN)/python -m demo.train_detector
+	$(BIN)/python -m demo.evaluate
+
+pin: ## write the versions of a fresh installation to constraints.txt
+	scripts/pin-versions
+
+clean: ## remove the virtual environment and the local data
+	rm -rf $(VENV) var
+
+$(VENV)/bin/python:
+	scripts/create-venv $(VENV)
+
+$(VENV)/.installed: $(VENV)/bin/python setup.cfg constraints.txt
+	@echo "Installing Recoq with torch and torchvision. The first time this downloads several gigabytes."
+	$(PIP) -e '.[worker]'
+	@touch $@
+
+$(VENV)/.installed-test: $(VENV)/.installed
+	$(PIP) -e '.[worker,postgres,test]'
+	@touch $@

@@ -1,0 +1,47 @@
+"""The Celery options that API, reconciler and workers share.
+
+Celery only carries task IDs here. Results, retries and time limits are the ledger's matter, so everything of Celery
+that would duplicate them is off.
+"""
+
+from typing import Any
+
+from config.queues import DEPLOYMENT_QUEUE, INFERENCE_QUEUE
+from config.settings import Settings
+
+SOCKET_TIMEOUT_SECONDS = 2.0  # a frozen Redis must turn into an error before a client gives up
+VISIBILITY_TIMEOUT_SECONDS = 60  # prefetched messages of a killed worker come back after this, if not before
+RESTORE_INTERVAL_SECONDS = 5
+
+
+def celery_options(settings: Settings) -> dict[str, Any]:
+    """Return the configuration of a Celery application that meets the others on ``settings.redis_url``."""
+    return {
+        "broker_url": settings.redis_url,
+        "broker_connection_retry_on_startup": True,
+        "broker_connection_max_retries": None,
+        "broker_transport_options": {
+            "socket_timeout": SOCKET_TIMEOUT_SECONDS,
+            "socket_connect_timeout": SOCKET_TIMEOUT_SECONDS,
+            "max_retries": 0,
+            "visibility_timeout": VISIBILITY_TIMEOUT_SECONDS,
+            "unacked_restore_interval": RESTORE_INTERVAL_SECONDS,
+            "unacked_restore_throttle": 1,
+        },
+        "task_ignore_result": True,
+        "task_default_queue": INFERENCE_QUEUE,
+        "task_default_delivery_mode": "transient",
+        "task_serializer": "json",
+        "accept_content": ["json"],
+        # The ledger's lease, not the message, says who runs a task: a message may be forgotten once it is read.
+        "task_acks_late": False,
+        "worker_prefetch_multiplier": 1,
+        "worker_enable_remote_control": False,
+        "worker_send_task_events": False,
+        "worker_hijack_root_logger": False,
+        "worker_redirect_stdouts": False,
+        "enable_utc": True,
+    }
+
+
+WORKER_QUEUES = (INFERENCE_QUEUE, DEPLOYMENT_QUEUE)

@@ -1,0 +1,140 @@
+"""Reads the environment once, at start, into one frozen object that is passed on.
+
+This is the only module that looks at environment variables. Every setting is a variable whose name starts
+with ``RECOQ_``; a bad value is refused here, by name, before anything else starts. ``docs/settings.md`` lists them all.
+"""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from ipaddress import IPv4Network, IPv6Network, ip_network
+from pathlib import Path
+from typing import Any
+
+from environs import Env, EnvValidationError
+from marshmallow import ValidationError
+from marshmallow.validate import OneOf, Range, Regexp
+
+MEBIBYTE = 1024 * 1024
+
+Network = IPv4Network | IPv6Network
+
+
+class SettingsError(Exception):
+    """A setting has a value that cannot be used; the message names each one and says why."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """All settings of a process; the comments of each group say which process reads it."""
+
+    # Where things are: every process.
+    data_folder: Path
+    database_url: str
+    redis_url: str
+    embedded_redis: bool  # whether `recoq up` starts a Redis of its own: unless RECOQ_REDIS_URL names one
+    weights_url: str
+    log_level: str
+
+    # The HTTP API.
+    host: str
+    port: int
+    api_processes: int
+    api_threads: int
+    cors_origins: tuple[str, ...]
+    trusted_proxies: int
+    max_body_bytes: int
+    max_upload_bytes: int
+    task_ttl_seconds: int
+
+    # The workers.
+    device: str
+    worker_threads: int
+    max_batch_size: int
+    cache_bytes: int
+    max_image_bytes: int
+    max_image_pixels: int
+    url_timeout_seconds: float
+    url_max_redirects: int
+    url_allowed_networks: tuple[Network, ...]
+    lease_seconds: float
+    max_attempts: int
+    drain_seconds: float
+    device_timeout_seconds: float
+
+
+def _check_networks(values: list[str]) -> None:
+    for value in values:
+        try:
+            ip_network(value)
+        except ValueError as error:
+            raise ValidationError(f"{error}. Give networks such as 10.0.0.0/8, separated by commas.") from error
+
+
+def read_settings() -> Settings:
+    """Return the settings of this process.
+
+    Raises:
+        SettingsError: with one line for each variable that cannot be used.
+    """
+    env = Env(prefix="RECOQ_", eager=False)
+    positive = Range(min=1)
+    data_folder: Path = env.path("DATA", Path("var"))
+    data_folder = data_folder.expanduser().absolute()
+    cors_origins: list[str] | None = env.list("CORS_ORIGINS", [])  # None: a bad value, reported with the others below
+    networks: list[str] | None = env.list("URL_ALLOWED_NETWORKS", [], validate=_check_networks)
+    settings = Settings(
+        data_folder=data_folder,
+        database_url=env.str(
+            "DATABASE_URL",
+            f"sqlite:///{data_folder / 'recoq.db'}",
+            validate=Regexp(r"(sqlite|postgresql)[+\w]*://", error="Must start with sqlite:// or postgresql://."),
+        ),
+        redis_url=env.str(
+            "REDIS_URL",
+            "redis://127.0.0.1:6379/0",
+            validate=Regexp(r"(rediss?|unix)://", error="Must start with redis://, rediss:// or unix://."),
+        ),
+        embedded_redis="RECOQ_REDIS_URL" not in os.environ,
+        weights_url=env.str(
+            "WEIGHTS_URL",
+            (data_folder / "weights").as_uri(),
+            validate=Regexp(r"[a-z0-9]+://", error="Must be a URL such as file:///srv/weights or s3://bucket/weights."),
+        ),
+        log_level=env.str("LOG_LEVEL", "INFO", validate=OneOf(["DEBUG", "INFO", "WARNING", "ERROR"])),
+        host=env.str("HOST", "127.0.0.1"),
+        port=env.int("PORT", 8000, validate=Range(min=1, max=65535)),
+        api_processes=env.int("API_PROCESSES", 2, validate=positive),
+        api_threads=env.int("API_THREADS", 16, validate=positive),
+        cors_origins=tuple(cors_origins or ()),
+        trusted_proxies=env.int("TRUSTED_PROXIES", 0, validate=Range(min=0)),
+        max_body_bytes=env.int("MAX_BODY_BYTES", 64 * MEBIBYTE, validate=positive),
+        max_upload_bytes=env.int("MAX_UPLOAD_BYTES", 2048 * MEBIBYTE, validate=positive),
+        task_ttl_seconds=env.int("TASK_TTL_SECONDS", 24 * 3600, validate=positive),
+        device=env.str(
+            "DEVICE", "auto", validate=Regexp(r"(auto|cpu|cuda(:\d+)?)$", error="Must be auto, cpu, cuda or cuda:N.")
+        ),
+        worker_threads=env.int("WORKER_THREADS", 32, validate=positive),
+        max_batch_size=env.int("MAX_BATCH_SIZE", 16, validate=positive),
+        cache_bytes=env.int("CACHE_BYTES", 4096 * MEBIBYTE, validate=positive),
+        max_image_bytes=env.int("MAX_IMAGE_BYTES", 32 * MEBIBYTE, validate=positive),
+        max_image_pixels=env.int("MAX_IMAGE_PIXELS", 100_000_000, validate=positive),
+        url_timeout_seconds=env.float("URL_TIMEOUT_SECONDS", 10.0, validate=Range(min=0, min_inclusive=False)),
+        url_max_redirects=env.int("URL_MAX_REDIRECTS", 5, validate=Range(min=0)),
+        url_allowed_networks=tuple(ip_network(network) for network in networks or ()),
+        lease_seconds=env.float("LEASE_SECONDS", 5.0, validate=Range(min=1)),
+        max_attempts=env.int("MAX_ATTEMPTS", 3, validate=positive),
+        drain_seconds=env.float("DRAIN_SECONDS", 30.0, validate=Range(min=0)),
+        device_timeout_seconds=env.float("DEVICE_TIMEOUT_SECONDS", 120.0, validate=Range(min=1)),
+    )
+    try:
+        env.seal()
+    except EnvValidationError as error:
+        messages: Any = error.error_messages
+        raise SettingsError("\n".join(f"{name}: {' '.join(messages[name])}" for name in messages)) from error
+    return settings
+
+
+def child_environment(overrides: Mapping[str, str]) -> dict[str, str]:
+    """Return the environment for a process that we start: ours, with these variables set."""
+    return {**os.environ, **overrides}
