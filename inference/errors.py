@@ -1,0 +1,47 @@
+"""The ways in which an inference fails: through its image, through its network, or through the machine.
+
+Raised everywhere in this library. The message of an :class:`InferenceError` is one sentence that a user may
+read: it never holds a path of the server or a traceback. Whoever runs tasks records that message as the
+task's error.
+"""
+
+import re
+
+MAX_REASON_CHARACTERS = 240
+
+_PATH = re.compile(r"(?:[A-Za-z]:)?(?:[\\/][\w.@+~-]+){2,}[\\/]?")
+_EXCEPTION_NAME = re.compile(r"^(?:[\w.]*(?:Error|Exception|AssertionError))\s*:\s*")
+
+
+class InferenceError(Exception):
+    """An inference that cannot succeed; the message is one sentence that is safe to show to the user."""
+
+
+class ImageError(InferenceError):
+    """An image that cannot be used: not an image, truncated, too large, or of an unsupported format."""
+
+
+class NetworkError(InferenceError):
+    """Network files that cannot be loaded or run, or tensors that do not fit what a post-processing needs."""
+
+
+class DeviceLostError(Exception):
+    """The accelerator is in a state that only a new process leaves, say after an illegal memory access.
+
+    Not the fault of an image or of one network alone, and nothing that runs later in this process can
+    succeed.
+    """
+
+
+def reason_of(error: BaseException) -> str:
+    """Return the line of an exception's message that says what went wrong, as the end of a sentence.
+
+    Torch reports failures in many lines, of which the last says what went wrong; paths of the server are left
+    out. The result has no line break, ends with a full stop and has at most ``MAX_REASON_CHARACTERS``
+    characters.
+    """
+    lines = [line.strip() for line in str(error).splitlines() if line.strip(" ~^<")]
+    is_script_trace = len(lines) > 1 and "TorchScript" in lines[0]
+    line = (lines[-1] if is_script_trace else lines[0]) if lines else type(error).__name__
+    line = _PATH.sub("a file", _EXCEPTION_NAME.sub("", line)).strip().rstrip(".:")
+    return line[: MAX_REASON_CHARACTERS - 1] + "."

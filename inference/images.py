@@ -1,0 +1,156 @@
+"""From the bytes that a client sent to the pixels that it meant.
+
+The worker's threads call :func:`decode_image` for each input. The header is read before any pixel, so that a
+small file that would unpack into gigabytes costs nothing. JPEG goes through torchvision, which is the fastest
+decoder at hand; every other format, and CMYK, goes through Pillow, and so does JPEG where torchvision has no
+decoder: the pixels are the same.
+"""
+
+from dataclasses import dataclass
+from io import BytesIO
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from inference.errors import ImageError
+from inference.warning_filters import QuietWarning
+
+try:
+    from torchvision.io import ImageReadMode, decode_jpeg
+except ImportError:  # torchvision announces that a later version has no decoders
+    decode_jpeg = None
+
+FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "PPM")
+FORMAT_NAMES = "JPEG, PNG, WebP, GIF, BMP, TIFF and PNM"
+
+_ORIENTATION_TAG = 0x0112
+_TRANSPOSITIONS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+_JPEG_END = b"\xff\xd9"
+
+# Our own limit is enforced from the header; Pillow's, which warns first and is one for the whole process,
+# would only stand in its way.
+Image.MAX_IMAGE_PIXELS = None
+_quiet_pillow = QuietWarning(module=r"PIL\.")
+_quiet_torchvision = QuietWarning(message="The image decoding and encoding capabilities of TorchVision are deprecated")
+
+
+@dataclass(frozen=True)
+class ImageLimits:
+    """What an image may cost: the bytes of the file, and the pixels that it unpacks into."""
+
+    max_bytes: int
+    max_pixels: int
+
+
+def decode_image(data: bytes, limits: ImageLimits) -> Tensor:
+    """Decode an image file into a uint8 tensor ``(3, height, width)`` of RGB values, on the CPU.
+
+    EXIF orientation is applied, transparency is composed on white, an animation gives its first frame;
+    palette, gray, CMYK and 16-bit images are converted to 8 bits a channel. The tensor may be strided
+    (channels last).
+
+    Raises:
+        ImageError: when the data is no image of a supported format, is truncated or damaged, or is over a
+            limit.
+    """
+    if len(data) > limits.max_bytes:
+        raise ImageError(f"The image file has {len(data)} bytes, which is over the limit of {limits.max_bytes}.")
+    _quiet_pillow()
+    try:
+        image = Image.open(BytesIO(data), formats=FORMATS)
+    except Exception as error:  # Pillow's parsers raise anything at all on hostile headers
+        raise ImageError(f"The data is not an image that can be read (supported are {FORMAT_NAMES}).") from error
+    with image:
+        width, height = image.size
+        if width * height > limits.max_pixels:
+            raise ImageError(f"The image has {width}x{height} pixels, which is over the limit of {limits.max_pixels}.")
+        if image.format in ("JPEG", "MPO"):  # MPO: a JPEG with further images behind it, as phones write
+            if not data.endswith(_JPEG_END) and not _reaches_jpeg_end(data):
+                raise ImageError("The image is truncated.")
+            if decode_jpeg is not None and image.mode in ("RGB", "L"):
+                return _decode_jpeg(data)
+        return _decode_with_pillow(image)
+
+
+def _decode_jpeg(data: bytes) -> Tensor:
+    _quiet_torchvision()
+    encoded = torch.frombuffer(bytearray(data), dtype=torch.uint8)  # a copy: torch wants a writable buffer
+    try:
+        pixels: Tensor = decode_jpeg(encoded, mode=ImageReadMode.RGB, apply_exif_orientation=True)
+    except RuntimeError as error:
+        raise ImageError("The image is damaged and cannot be decoded.") from error
+    return pixels
+
+
+def _reaches_jpeg_end(data: bytes) -> bool:
+    """Tell whether a JPEG file gets to its end marker, whatever follows it.
+
+    The decoder fills what is missing with gray and says nothing, and a thumbnail in the header has an end
+    marker of its own, so the segments are walked (ITU-T T.81, annex B): only after a start of scan does the
+    marker mean the end.
+    """
+    position = 2
+    while position + 4 <= len(data) and data[position] == 0xFF:
+        marker = data[position + 1]
+        if marker == 0xFF:  # a fill byte
+            position += 1
+            continue
+        position += 2 + int.from_bytes(data[position + 2 : position + 4], "big")
+        if marker == 0xDA:
+            return data.find(_JPEG_END, position) >= 0
+    return False
+
+
+def _decode_with_pillow(image: Image.Image) -> Tensor:
+    try:
+        image.load()
+        rgb = _as_rgb(image)
+        transposition = _TRANSPOSITIONS.get(_orientation_of(image))
+        if transposition is not None:
+            rgb = rgb.transpose(transposition)
+        pixels = np.array(rgb)  # a copy: Pillow's own memory is read-only
+    except ImageError:
+        raise
+    except Exception as error:  # Pillow's codecs raise OSError, SyntaxError, ValueError, struct.error and more
+        is_truncated = "truncated" in str(error).lower() or isinstance(error, EOFError)
+        sentence = "The image is truncated." if is_truncated else "The image is damaged and cannot be decoded."
+        raise ImageError(sentence) from error
+    return torch.from_numpy(pixels).permute(2, 0, 1)
+
+
+def _orientation_of(image: Image.Image) -> int:
+    """Return the EXIF orientation, 1 (upright) when there is none or it cannot be read.
+
+    Call it after the pixels were loaded: Pillow turns TIFF images by itself then, and takes the tag away.
+    """
+    try:
+        return int(image.getexif().get(_ORIENTATION_TAG, 1))
+    except Exception:  # damaged metadata is no reason to refuse the pixels
+        return 1
+
+
+def _as_rgb(image: Image.Image) -> Image.Image:
+    if image.mode == "F":
+        raise ImageError("Images of floating-point pixels are not supported.")
+    if image.mode.startswith("I"):
+        image = _as_eight_bits(image)
+    if image.has_transparency_data:
+        image = image.convert("RGBA")
+        image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
+    return image if image.mode == "RGB" else image.convert("RGB")
+
+
+def _as_eight_bits(image: Image.Image) -> Image.Image:
+    """Scale 16-bit gray to 8 bits, rounded to the nearest; Pillow's own conversion would clip it."""
+    values = np.clip(np.asarray(image).astype(np.int64), 0, 65535)
+    return Image.fromarray(((values + 128) // 257).astype(np.uint8))

@@ -1,0 +1,190 @@
+"""Turns the files of a network into something that runs, without trusting them.
+
+The workers load through here, on the thread of the first task that needs a network. Nothing in the files is
+unpickled into arbitrary objects: state dicts are read with ``weights_only``, mean files without pickle, and
+the two archive formats are looked through before torch opens them (see :mod:`inference.program_guard` and
+:mod:`inference.script_guard`).
+"""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import safetensors.torch
+import torch
+from torch import Tensor, nn
+
+from inference.architectures import build, takes_image_list
+from inference.errors import DeviceLostError, InferenceError, NetworkError, reason_of
+from inference.loaded_network import LoadedNetwork, bytes_of
+from inference.network import NetworkDescription
+from inference.program_guard import load_checked_program
+from inference.script_guard import check_script
+from inference.warning_filters import QuietWarning
+
+__all__ = ["LoadedNetwork", "check_files", "load_network"]
+
+ARCHITECTURE_FILE = "architecture.json"
+PROGRAM_FILE = "model.pt2"
+SCRIPT_FILE = "model.torchscript"
+WEIGHT_SETS = (
+    frozenset({PROGRAM_FILE}),
+    frozenset({SCRIPT_FILE}),
+    frozenset({"weights.safetensors", ARCHITECTURE_FILE}),
+    frozenset({"weights.pth", ARCHITECTURE_FILE}),
+)
+SUPPORTED = (
+    "model.pt2, model.torchscript, or weights.safetensors or weights.pth with architecture.json,"
+    " and the mean files that the preprocessing names"
+)
+
+MAX_ARCHITECTURE_BYTES = 64 * 1024
+
+_quiet_deprecations = QuietWarning(message=r"`torch\.jit\.\w+` is deprecated")
+
+
+def check_files(names: Sequence[str], description: NetworkDescription) -> None:
+    """Check that the files are exactly one weight set and the mean files that the preprocessing names.
+
+    Raises:
+        NetworkError: with the name of what is missing or too many, and what is supported.
+    """
+    means = set(description.mean_files)
+    given = set(names)
+    if missing := sorted(means - given):
+        raise NetworkError(f"The mean file {missing[0]!r} that the preprocessing names is missing.")
+    weights = given - means
+    if weights in WEIGHT_SETS:
+        return
+    known = frozenset().union(*WEIGHT_SETS)
+    if unknown := sorted(weights - known):
+        raise NetworkError(f"The file {unknown[0]!r} is not part of a network; supported are {SUPPORTED}.")
+    raise NetworkError(f"The files are not exactly one weight set; supported are {SUPPORTED}.")
+
+
+def load_network(folder: Path, description: NetworkDescription, device: torch.device) -> LoadedNetwork:
+    """Load the network whose files lie in ``folder`` onto ``device``, ready to run.
+
+    Raises:
+        NetworkError: when the files cannot be loaded; the sentence names a file and the reason.
+        torch.OutOfMemoryError: when the device has no room for the weights.
+        DeviceLostError: when the device failed in a way that only a new process gets over.
+    """
+    names = {path.name for path in folder.iterdir() if path.is_file()}
+    check_files(sorted(names), description)
+    file_name, load = next(entry for entry in _LOADERS.items() if entry[0] in names)
+    try:
+        with torch.no_grad():
+            module, image_list = load(folder / file_name, device)
+    except (InferenceError, torch.OutOfMemoryError):
+        raise
+    except torch.AcceleratorError as error:
+        raise DeviceLostError(reason_of(error)) from error
+    except Exception as error:  # torch's readers raise whatever a damaged file makes of them
+        raise NetworkError(f"The file {file_name} cannot be loaded: {reason_of(error)}") from error
+    for parameter in module.parameters():
+        parameter.requires_grad_(False)
+    if image_list and len(description.inputs) != 1:
+        raise NetworkError("A network that takes a list of images has exactly one input.")
+    return LoadedNetwork(
+        module,
+        description,
+        device,
+        nbytes=bytes_of(module),
+        takes_image_list=image_list,
+        mean_images={name: _load_mean(folder / name) for name in description.mean_files},
+    )
+
+
+def _load_program(path: Path, device: torch.device) -> tuple[nn.Module, bool]:
+    return load_checked_program(path, device), False
+
+
+def _load_script(path: Path, device: torch.device) -> tuple[nn.Module, bool]:
+    check_script(path)
+    _quiet_deprecations()
+    module: nn.Module = torch.jit.load(str(path), map_location=device).eval()  # type: ignore[no-untyped-call]
+    schema: Any = module.forward.schema  # type: ignore[attr-defined]
+    arguments = schema.arguments[1:]  # the first one is self
+    return module, bool(arguments) and arguments[0].type.annotation_str == "List[Tensor]"
+
+
+def _load_state_dict(path: Path, device: torch.device) -> tuple[nn.Module, bool]:
+    if path.suffix == ".safetensors":
+        state = safetensors.torch.load_file(path)
+    else:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    builder, kwargs = _read_architecture(path.with_name(ARCHITECTURE_FILE))
+    _check_state(path.name, state)
+    module = build(builder, kwargs)
+    _fill(module, state, path.name, builder)
+    return module.eval().to(device), takes_image_list(builder)
+
+
+_LOADERS: Mapping[str, Callable[[Path, torch.device], tuple[nn.Module, bool]]] = {
+    PROGRAM_FILE: _load_program,
+    SCRIPT_FILE: _load_script,
+    "weights.safetensors": _load_state_dict,
+    "weights.pth": _load_state_dict,
+}
+
+
+def _read_architecture(path: Path) -> tuple[str, dict[str, Any]]:
+    if path.stat().st_size > MAX_ARCHITECTURE_BYTES:
+        raise NetworkError(f"The file {ARCHITECTURE_FILE} is larger than {MAX_ARCHITECTURE_BYTES} bytes.")
+    try:
+        content = json.loads(path.read_bytes())
+    except ValueError as error:
+        raise NetworkError(f"The file {ARCHITECTURE_FILE} is not JSON.") from error
+    if not isinstance(content, dict) or not isinstance(content.get("builder"), str):
+        raise NetworkError(f'The file {ARCHITECTURE_FILE} is not an object with a "builder".')
+    if unknown := sorted(content.keys() - {"builder", "kwargs"}):
+        raise NetworkError(f"The file {ARCHITECTURE_FILE} has an unknown field {unknown[0]!r}.")
+    kwargs = content.get("kwargs", {})
+    if not isinstance(kwargs, dict):
+        raise NetworkError(f'The "kwargs" of {ARCHITECTURE_FILE} are not an object.')
+    return content["builder"], kwargs
+
+
+def _check_state(file_name: str, state: object) -> None:
+    if not isinstance(state, Mapping):
+        raise NetworkError(f"The file {file_name} is not a state dict.")
+    for key, value in state.items():
+        if not isinstance(key, str) or not isinstance(value, Tensor):
+            raise NetworkError(
+                f"The file {file_name} is not a state dict: its entry {str(key)[:80]!r} is not a tensor."
+            )
+
+
+def _fill(module: nn.Module, state: Mapping[str, Tensor], file_name: str, builder: str) -> None:
+    expected = module.state_dict()
+    misfit = next(
+        (
+            f"{key!r} has shape {list(state[key].shape)} instead of {list(tensor.shape)}"
+            for key, tensor in expected.items()
+            if key in state and state[key].shape != tensor.shape
+        ),
+        None,
+    )
+    if missing := [key for key in expected if key not in state]:
+        misfit = f"{missing[0]!r} is missing ({len(missing)} in all)"
+    elif unexpected := [key for key in state if key not in expected]:
+        misfit = f"{unexpected[0]!r} is unexpected ({len(unexpected)} in all)"
+    if misfit is not None:
+        raise NetworkError(f"The weights in {file_name} do not fit {builder}: {misfit}.")
+    module.load_state_dict(state)
+
+
+def _load_mean(path: Path) -> Tensor:
+    try:
+        values = np.load(path, allow_pickle=False)
+        mean = torch.from_numpy(np.ascontiguousarray(values, dtype=np.float32))
+    except Exception as error:  # numpy raises ValueError, OSError, EOFError and more on damaged files
+        raise NetworkError(f"The mean file {path.name!r} cannot be read as a NumPy array of numbers.") from error
+    if mean.ndim > 3:
+        raise NetworkError(
+            f"The mean file {path.name!r} has {mean.ndim} dimensions instead of height, width and channels."
+        )
+    return mean

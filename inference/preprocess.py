@@ -1,0 +1,137 @@
+"""From pixels to the input tensor of a network, and the map by which boxes find their way back.
+
+Runs in the worker's threads, ahead of the device, for every image. The reference is torchvision: the results
+equal, bit for bit, those of a script of ``torchvision.transforms.v2.functional`` calls on uint8 tensors.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torchvision.transforms.v2 import InterpolationMode
+from torchvision.transforms.v2 import functional as transforms
+
+from inference.errors import ImageError, NetworkError
+from inference.geometry import Fit, Placement, fit_of
+from inference.network import ColorChannels, DataType, DimensionOrder, ImageSpec, Interpolation
+from inference.regions import Region, cut
+
+# A crop keeps the centre of an image whose smallest side fits: of a line of pixels, that image would take
+# gigabytes.
+MAX_RESIZED_PIXELS = 64_000_000
+
+_WHITE = 255
+_PERMUTATIONS = {
+    DimensionOrder.NCHW: (0, 1, 2),
+    DimensionOrder.NCWH: (0, 2, 1),
+    DimensionOrder.NHWC: (1, 2, 0),
+    DimensionOrder.NWHC: (2, 1, 0),
+}
+_INTERPOLATION_MODES = {
+    Interpolation.BILINEAR: InterpolationMode.BILINEAR,
+    Interpolation.BICUBIC: InterpolationMode.BICUBIC,
+    Interpolation.NEAREST: InterpolationMode.NEAREST,
+}
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """One network input, ready to be batched.
+
+    ``tensor`` has no batch dimension, and its other dimensions are in the network's order, contiguous.
+    ``input_width`` and ``input_height`` are the pixels of the image that the network sees in it.
+    """
+
+    tensor: Tensor
+    placement: Placement
+    input_width: int
+    input_height: int
+
+
+def prepare_image(image: Tensor, region: Region, spec: ImageSpec, mean_image: Tensor | None = None) -> Prepared:
+    """Cut, resize, lay out, convert and normalise one image.
+
+    Args:
+        image: uint8 RGB ``(3, height, width)`` on the CPU, as ``decode_image`` returns it; it is not changed.
+        region: what of the image to use.
+        spec: the network's input.
+        mean_image: the values of ``spec.mean_file``: float32, HWC, broadcast over the input.
+
+    Raises:
+        ImageError: when the image is so elongated that it cannot be resized.
+        NetworkError: when the mean image does not fit the input's size.
+    """
+    image_height, image_width = image.shape[-2:]
+    pixels, crop = cut(image, region)
+    fit = fit_of(crop.width, crop.height, spec.resize_type, spec.target_size)
+    pixels = _lay_out(_resize(pixels, fit, spec.interpolation), fit)
+    values = _normalise(_convert_channels(pixels, spec.color_channels), spec, mean_image)
+    return Prepared(
+        tensor=values.permute(_PERMUTATIONS[spec.dimension_order]).contiguous(),
+        placement=Placement.of(crop, fit, image_width, image_height),
+        input_width=fit.canvas_width,
+        input_height=fit.canvas_height,
+    )
+
+
+def _resize(pixels: Tensor, fit: Fit, interpolation: Interpolation) -> Tensor:
+    canvas_pixels = fit.canvas_width * fit.canvas_height
+    if fit.resized_width * fit.resized_height > max(MAX_RESIZED_PIXELS, 4 * canvas_pixels):
+        raise ImageError("The image, or the part of it that was asked for, is too elongated to be resized.")
+    size = [fit.resized_height, fit.resized_width]
+    # torchvision keeps the strides of the decoder (channels last), which makes this the fastest way as well.
+    resized: Tensor = transforms.resize(pixels, size, _INTERPOLATION_MODES[interpolation], antialias=True)
+    return resized
+
+
+def _lay_out(resized: Tensor, fit: Fit) -> Tensor:
+    """Cut what sticks out of the canvas, or lay the image on white where the canvas is larger."""
+    left, top = max(0, -fit.offset_x), max(0, -fit.offset_y)
+    resized = resized[:, top : top + fit.canvas_height, left : left + fit.canvas_width]
+    height, width = resized.shape[-2:]
+    if (height, width) == (fit.canvas_height, fit.canvas_width):
+        return resized
+    canvas = torch.full((3, fit.canvas_height, fit.canvas_width), _WHITE, dtype=torch.uint8)
+    x, y = max(0, fit.offset_x), max(0, fit.offset_y)
+    canvas[:, y : y + height, x : x + width] = resized
+    return canvas
+
+
+def _convert_channels(pixels: Tensor, channels: ColorChannels) -> Tensor:
+    """Convert RGB; gray is the luma of ITU-R BT.601, as torchvision computes it."""
+    if channels is ColorChannels.L:
+        gray: Tensor = transforms.rgb_to_grayscale(pixels)
+        return gray
+    return pixels.flip(0) if channels is ColorChannels.BGR else pixels
+
+
+def _normalise(pixels: Tensor, spec: ImageSpec, mean_image: Tensor | None) -> Tensor:
+    """Return ``(pixels * scaling / 255 - mean) / std`` as ``(C, H, W)`` of the wanted type."""
+    mean = _mean_of(pixels, spec, mean_image)
+    if spec.data_type is DataType.UINT8 and spec.pixel_scaling == 255.0 and mean is None and spec.std is None:
+        return pixels
+    # The copy to float puts the channels first as well: one pass over the pixels, all that follows is in
+    # place.
+    values = pixels.to(torch.float32, memory_format=torch.contiguous_format)
+    if spec.pixel_scaling != 255.0:
+        values.mul_(spec.pixel_scaling / 255.0)
+    if mean is not None:
+        values.sub_(mean)
+    if spec.std is not None:
+        values.div_(torch.tensor(spec.std, dtype=torch.float32).view(-1, 1, 1))
+    if spec.data_type is DataType.UINT8:
+        return values.round_().clamp_(0, 255).to(torch.uint8)
+    return values.to(torch.float16) if spec.data_type is DataType.FLOAT16 else values
+
+
+def _mean_of(pixels: Tensor, spec: ImageSpec, mean_image: Tensor | None) -> Tensor | None:
+    if mean_image is None:
+        return None if spec.mean is None else torch.tensor(spec.mean, dtype=torch.float32).view(-1, 1, 1)
+    channels, height, width = pixels.shape
+    try:
+        return mean_image.expand(height, width, channels).permute(2, 0, 1)
+    except RuntimeError as error:
+        shape = "x".join(str(size) for size in mean_image.shape)
+        raise NetworkError(
+            f"The mean file of shape {shape} does not fit an input of {height}x{width}x{channels}."
+        ) from error

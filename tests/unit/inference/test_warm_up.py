@@ -1,0 +1,115 @@
+"""What a deployment reports of a network is what it takes, returns and stands."""
+
+import itertools
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from inference.errors import NetworkError
+from inference.loaded_network import LoadedNetwork
+from inference.loader import load_network
+from inference.warm_up import describe
+from tests.unit.inference.seeded_networks import (
+    CPU,
+    SIZE,
+    WEIGHT_SETS,
+    description,
+    write_program,
+)
+
+
+def reported(module: Callable[..., Any], count: int = 1, maximum: int = 8, **options: Any) -> dict[str, Any]:
+    return describe(LoadedNetwork(module, description(count, **options), CPU, nbytes=0), maximum)
+
+
+def outputs_of(module: Callable[..., Any], **options: Any) -> list[list[int | None]]:
+    return [output["shape"] for output in reported(module, **options)["outputs"]]
+
+
+@pytest.mark.parametrize("weight_set", WEIGHT_SETS)
+def test_a_classifier_is_described(classifier_folders: dict[str, Path], weight_set: str) -> None:
+    network = load_network(classifier_folders[weight_set], description(), CPU)
+    assert describe(network, 4) == {
+        "inputs": [{"name": "input_0", "shape": [3, SIZE, SIZE], "dtype": "float32"}],
+        "outputs": [{"name": "output", "shape": [5], "dtype": "float32"}],
+        "max_batch_size": 4,
+    }
+
+
+def test_a_detector_is_described(detector_folder: Path) -> None:
+    report = describe(load_network(detector_folder, description(target_size="64", resize_type="NETWORK"), CPU), 2)
+    assert report["inputs"] == [{"name": "input_0", "shape": [3, None, 64], "dtype": "float32"}]
+    outputs = {output["name"]: (len(output["shape"]), output["dtype"]) for output in report["outputs"]}
+    assert outputs == {"boxes": (2, "float32"), "labels": (1, "int64"), "scores": (1, "float32")}
+    assert report["max_batch_size"] == 2
+
+
+def test_several_inputs_are_listed_in_order() -> None:
+    report = reported(lambda a, b: (a.half(), b.half()), count=2, data_type="UINT8", dimension_order="NHWC")
+    assert [entry["name"] for entry in report["inputs"]] == ["input_0", "input_1"]
+    assert report["inputs"][0] == {"name": "input_0", "shape": [SIZE, SIZE, 3], "dtype": "uint8"}
+
+
+def test_sizes_that_vary_are_null() -> None:
+    assert outputs_of(lambda x: x[:, :, : int(x.sum() * 1e6) % 7 + 1], batched=False) == [[3, None, SIZE]]
+    assert outputs_of(lambda x: x[:, :, :0], batched=False) == [[3, None, SIZE]]  # nothing found, this time
+    assert outputs_of(lambda x: x, resize_type="NETWORK", target_size="20x40") == [[3, None, 20]]
+
+
+def test_an_exported_network_of_one_image_is_not_batched(tmp_path: Path) -> None:
+    write_program(torch.nn.Flatten(), tmp_path / "model.pt2", torch.zeros(1, 3, SIZE, SIZE), largest_batch=1)
+    assert describe(load_network(tmp_path, description(), CPU), 16)["max_batch_size"] == 1
+
+
+def test_an_exported_network_of_few_images_is_batched_so_far(tmp_path: Path) -> None:
+    write_program(torch.nn.Flatten(), tmp_path / "model.pt2", torch.zeros(2, 3, SIZE, SIZE), largest_batch=5)
+    assert describe(load_network(tmp_path, description(), CPU), 16)["max_batch_size"] == 4
+
+
+def test_a_network_whose_samples_mix_is_not_batched() -> None:
+    assert reported(lambda x: x.mean((1, 2, 3)))["max_batch_size"] == 8
+    assert reported(lambda x: x - x.mean(0, keepdim=True) * 2)["max_batch_size"] == 1
+    assert reported(lambda x: x[:1])["max_batch_size"] == 1
+    assert reported(lambda x: {"one" if len(x) == 1 else "two": x})["max_batch_size"] == 1
+
+
+def test_a_network_that_takes_no_batches_is_never_given_one() -> None:
+    sizes = set()
+
+    def module(x: Tensor) -> Tensor:
+        sizes.add(len(x))
+        return x
+
+    assert reported(module, batched=False)["max_batch_size"] == 1
+    assert sizes == {1}
+
+
+def test_memory_limits_batches_and_is_an_error_for_one_image() -> None:
+    def hungry(limit: int) -> Callable[[Tensor], Tensor]:
+        def module(x: Tensor) -> Tensor:
+            if len(x) > limit:
+                raise torch.OutOfMemoryError("out of memory")
+            return x
+
+        return module
+
+    assert reported(hungry(3), maximum=16)["max_batch_size"] == 2
+    assert reported(hungry(1))["max_batch_size"] == 1
+    with pytest.raises(NetworkError, match="not enough memory"):
+        reported(hungry(0))
+
+
+def test_a_network_that_does_not_run_is_a_sentence() -> None:
+    calls = itertools.count()
+    with pytest.raises(NetworkError, match="failed on its input"):
+        reported(lambda x: x @ x.new_zeros(1, 1))
+    with pytest.raises(NetworkError, match="'output' is not always there with as many dimensions"):
+        reported(lambda x: x if next(calls) else x[:, 0])
+
+
+def test_repeated_runs_describe_alike() -> None:
+    assert reported(lambda x: x.sum((2, 3))) == reported(lambda x: x.sum((2, 3)))
