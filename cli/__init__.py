@@ -1,0 +1,1 @@
+"""The ``recoq`` command: starts the processes, manages keys and publishes models."""

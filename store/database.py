@@ -1,0 +1,219 @@
+"""The connection to the SQL database: SQLite in a file by default, PostgreSQL by URL.
+
+Each process makes one ``Database`` and hands it to the registry and the accounts. What the two databases differ in
+is settled here, and what can be wrong with a connection leaves as an error of the store.
+"""
+
+import json
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from sqlalchemy import URL, Engine, create_engine, event, make_url, text
+from sqlalchemy.engine import Connection
+from sqlalchemy.exc import (
+    ArgumentError,
+    DataError,
+    DBAPIError,
+    InterfaceError,
+    OperationalError,
+    SQLAlchemyError,
+    StatementError,
+)
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from sqlalchemy.orm import Session
+
+from store.errors import InvalidValue, StorageFull, StoreError, Unavailable
+
+BUSY_TIMEOUT_MILLISECONDS = 5_000  # how long one SQLite writer waits for another
+CONNECT_TIMEOUT_SECONDS = 3
+DEAD_PEER_MILLISECONDS = 10_000  # unacknowledged for this long, a PostgreSQL connection counts as lost
+POOL_TIMEOUT_SECONDS = 5
+KEPT_CONNECTIONS = 8
+MOST_CONNECTIONS = 64  # above the threads of any process, so that none waits while the database is well
+
+NOT_REACHABLE = "The database is not reachable."
+FULL = "The database has no room left."
+UNFIT = (
+    "A value cannot be stored: text must have no NUL and no lone surrogates, numbers must be finite, "
+    "and objects must not be nested too deeply."
+)
+
+DISK_FULL_SQLSTATE = "53100"
+SQLITE_TROUBLE = (
+    sqlite3.SQLITE_BUSY,
+    sqlite3.SQLITE_LOCKED,
+    sqlite3.SQLITE_IOERR,
+    sqlite3.SQLITE_CANTOPEN,
+    sqlite3.SQLITE_PROTOCOL,
+    sqlite3.SQLITE_READONLY,
+)
+
+
+class Database:
+    """A pool of connections to one SQL database; safe to share between threads, connects at first use.
+
+    Raises:
+        StoreError: if the URL cannot be used, or its driver is not installed.
+    """
+
+    def __init__(self, url: str) -> None:
+        self._engine = make_engine(url)
+        # Single statements need no transaction of their own: without one, a read is a single round trip.
+        if self._engine.dialect.name == "sqlite":
+            self._reader = self._engine.execution_options(sqlite_transactions=False)
+        else:
+            self._reader = self._engine.execution_options(isolation_level="AUTOCOMMIT")
+
+    @contextmanager
+    def session(self) -> Iterator[Session]:
+        """Give a session for changes, in one transaction: committed at the end, rolled back on any error.
+
+        Raises:
+            Unavailable: if the database cannot be reached, or another writer holds it for too long.
+            StorageFull: if it has no room left.
+            InvalidValue: if a value cannot be stored in it.
+        """
+        with database_errors_as_store_errors(), Session(self._engine, expire_on_commit=False) as session:
+            yield session
+            session.commit()
+
+    @contextmanager
+    def reading(self) -> Iterator[Session]:
+        """Give a session for reads, each of them on its own; nothing is to be changed in it.
+
+        Raises:
+            Unavailable: if the database cannot be reached.
+        """
+        with database_errors_as_store_errors(), Session(self._reader, expire_on_commit=False) as session:
+            yield session
+
+    def check(self) -> None:
+        """Return if the database answers.
+
+        Raises:
+            Unavailable: if it does not.
+        """
+        with self.reading() as session:
+            if self._engine.dialect.name == "sqlite":
+                # A constant would be answered without a look at the file.
+                session.execute(text("SELECT count(*) FROM sqlite_master"))
+            else:
+                session.execute(text("SELECT 1"))
+
+    def close(self) -> None:
+        """Close the idle connections; those in use close when they are given back."""
+        self._engine.dispose()
+
+
+def make_engine(url: str, *, foreign_keys: bool = True) -> Engine:
+    """Return an engine for the database at ``url``; with ``foreign_keys`` off, SQLite does not enforce them.
+
+    Raises:
+        StoreError: if the URL cannot be used, or its driver is not installed.
+    """
+    try:
+        parsed = make_url(url)
+        if parsed.get_backend_name() == "sqlite":
+            return _sqlite_engine(parsed, foreign_keys=foreign_keys)
+        return _postgres_engine(parsed)
+    except ModuleNotFoundError as error:
+        raise StoreError(
+            f"This database URL needs the Python package {error.name}: install Recoq with its extra named postgres."
+        ) from error
+    except ArgumentError as error:
+        raise StoreError("The database URL must be sqlite:///<file> or postgresql://<user>@<host>/<name>.") from error
+
+
+def _to_json(value: object) -> str:
+    """Return the JSON text of a value: with ASCII escapes and finite numbers only, as both databases take it."""
+    try:
+        return json.dumps(value, allow_nan=False, separators=(",", ":"))
+    except (ValueError, RecursionError) as error:
+        raise InvalidValue(UNFIT) from error
+
+
+def _sqlite_engine(url: URL, *, foreign_keys: bool) -> Engine:
+    if url.database in (None, "", ":memory:"):
+        raise StoreError("An SQLite database must be a file, because several processes share it.")
+    engine = create_engine(
+        url, pool_size=MOST_CONNECTIONS, max_overflow=0, pool_timeout=POOL_TIMEOUT_SECONDS, json_serializer=_to_json
+    )
+
+    def prepare(connection: sqlite3.Connection, _record: object) -> None:
+        # The driver's own transactions begin late, at the first change: ours begin in `begin`, below.
+        connection.isolation_level = None
+        connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MILLISECONDS}")
+        connection.execute(f"PRAGMA foreign_keys = {'ON' if foreign_keys else 'OFF'}")
+        connection.execute("PRAGMA synchronous = NORMAL")
+
+    def begin(connection: Connection) -> None:
+        # A transaction that reads first and then writes would fail at once, without a wait, when another wrote
+        # in between. One that may write takes the writer's place at its start.
+        if connection.get_execution_options().get("sqlite_transactions", True):
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+    event.listen(engine, "connect", prepare)
+    event.listen(engine, "begin", begin)
+    return engine
+
+
+def _postgres_engine(url: URL) -> Engine:
+    if url.get_backend_name() != "postgresql":
+        raise ArgumentError("not a supported database")
+    if url.drivername == "postgresql":
+        url = url.set(drivername="postgresql+psycopg")
+    defaults: dict[str, Any] = {
+        "connect_timeout": CONNECT_TIMEOUT_SECONDS,
+        "tcp_user_timeout": DEAD_PEER_MILLISECONDS,
+        "application_name": "recoq",
+    }
+    return create_engine(
+        url,
+        connect_args={name: value for name, value in defaults.items() if name not in url.query},
+        pool_size=KEPT_CONNECTIONS,
+        max_overflow=MOST_CONNECTIONS - KEPT_CONNECTIONS,
+        pool_timeout=POOL_TIMEOUT_SECONDS,
+        pool_pre_ping=True,
+        json_serializer=_to_json,
+    )
+
+
+@contextmanager
+def database_errors_as_store_errors() -> Iterator[None]:
+    """Turn trouble with the database itself into errors of the store; errors of a statement pass unchanged."""
+    try:
+        yield
+    except SQLAlchemyError as error:
+        translated = _store_error(error)
+        if translated is None:
+            raise
+        raise translated from error
+    except UnicodeEncodeError as error:
+        raise InvalidValue(UNFIT) from error
+
+
+def _store_error(error: SQLAlchemyError) -> StoreError | None:
+    if isinstance(error, PoolTimeoutError):
+        return Unavailable(NOT_REACHABLE)
+    if isinstance(error, DBAPIError):
+        return _driver_error(error)
+    if isinstance(error, StatementError) and isinstance(error.orig, InvalidValue):
+        return InvalidValue(UNFIT)
+    return None
+
+
+def _driver_error(error: DBAPIError) -> StoreError | None:
+    if isinstance(error.orig, sqlite3.Error):
+        code = getattr(error.orig, "sqlite_errorcode", 0) & 0xFF  # the primary code of an extended one
+        if code == sqlite3.SQLITE_FULL:
+            return StorageFull(FULL)
+        return Unavailable(NOT_REACHABLE) if code in SQLITE_TROUBLE else None
+    if isinstance(error, DataError):
+        return InvalidValue(UNFIT)
+    if getattr(error.orig, "sqlstate", None) == DISK_FULL_SQLSTATE:
+        return StorageFull(FULL)
+    if error.connection_invalidated or isinstance(error, (OperationalError, InterfaceError)):
+        return Unavailable(NOT_REACHABLE)
+    return None

@@ -1,0 +1,48 @@
+"""What can go wrong in the store, as the API, the workers and the command line see it.
+
+Every message is one sentence that may be shown to a user: no SQL, address, path or driver text. The cause that
+an operator needs is chained to the exception and belongs in the log.
+"""
+
+
+class StoreError(Exception):
+    """The store cannot do what was asked; the message is one sentence that says why."""
+
+
+class NotFound(StoreError):
+    """What was asked for does not exist, or belongs to another account."""
+
+
+class Conflict(StoreError):
+    """What was asked for contradicts what is stored, such as a slug that is in use."""
+
+
+class InvalidReference(StoreError):
+    """A value names something that does not exist or may not be used there.
+
+    ``field`` is the API's name of the value, such as ``network_id``, so that an answer can point at it.
+    """
+
+    def __init__(self, field: str, message: str) -> None:
+        super().__init__(message)
+        self.field = field
+
+
+class InvalidValue(StoreError, ValueError):
+    """A value that cannot be stored: a file name with a slash, text with a NUL, a number that is not finite."""
+
+
+class Unavailable(StoreError):
+    """A backing service (SQL, Redis, the weights) is away; the message names the service only."""
+
+
+class StorageFull(StoreError):
+    """There is no room left for what was to be stored."""
+
+
+class TooLarge(StoreError):
+    """An upload is larger than its limit."""
+
+
+class Damaged(StoreError):
+    """Stored weight files are not what was once uploaded."""

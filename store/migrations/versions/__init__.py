@@ -1,0 +1,1 @@
+"""One module per revision of the SQL schema, in the order of their numbers."""

@@ -1,0 +1,71 @@
+"""Publishes task IDs to the workers, by task name, through Celery.
+
+The API submits through it and the reconciler enqueues lost tasks again; neither imports the workers.
+"""
+
+import contextlib
+
+from celery import Celery
+from kombu.exceptions import OperationalError
+from redis import Redis, RedisError
+
+from config.celery_options import WORKER_QUEUES, celery_options
+from config.queues import CELERY_TASK_NAMES, QUEUE_OF_KIND, TaskKind
+from config.settings import Settings
+from store.errors import Unavailable
+from store.redis_connection import redis_errors_as_unavailable
+from store.task_ledger import TaskLedger
+from store.task_records import NewTask
+
+
+class TaskQueue:
+    """The way from an accepted task to a worker; safe to share between threads."""
+
+    def __init__(self, settings: Settings, redis: Redis, ledger: TaskLedger) -> None:
+        self._celery = Celery("recoq", set_as_current=False)
+        self._celery.conf.update(celery_options(settings))
+        self._redis = redis
+        self._ledger = ledger
+
+    def submit(self, new: NewTask) -> str:
+        """Accept a task: record it, tell the workers, and return its ID.
+
+        Raises:
+            Unavailable: if Redis is away; then the task was not accepted and nothing of it remains.
+        """
+        task_id = self._ledger.submit(new)
+        try:
+            self.publish(new.kind, task_id)
+        except Unavailable:
+            with contextlib.suppress(Unavailable):
+                self._ledger.discard(task_id)
+            raise
+        return task_id
+
+    def publish(self, kind: TaskKind, task_id: str) -> None:
+        """Tell the workers that a recorded task waits.
+
+        Raises:
+            Unavailable: if the message could not be sent.
+        """
+        try:
+            self._celery.send_task(
+                CELERY_TASK_NAMES[kind],
+                args=(task_id,),
+                queue=QUEUE_OF_KIND[kind],
+                retry=False,
+                ignore_result=True,
+            )
+        except (OperationalError, RedisError, OSError) as error:
+            raise Unavailable("The task queue is not reachable.") from error
+
+    def depth(self) -> int:
+        """Return how many messages wait that no worker has taken yet."""
+        with redis_errors_as_unavailable(), self._redis.pipeline(transaction=False) as pipeline:
+            for queue in WORKER_QUEUES:
+                pipeline.llen(queue)
+            return sum(pipeline.execute())
+
+    def close(self) -> None:
+        """Close the connections to the broker."""
+        self._celery.close()

@@ -1,0 +1,72 @@
+"""What the ledger takes and gives: a task to submit, a task as its owner sees it, a task as its worker runs it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from config.queues import TaskKind
+
+
+class TaskStatus(StrEnum):
+    """Where a task stands. ``success`` and ``error`` are final."""
+
+    PENDING = "pending"
+    SUCCESS = "success"
+    ERROR = "error"
+
+
+@dataclass(frozen=True)
+class NewTask:
+    """A task that is about to be accepted.
+
+    ``request`` is what the worker needs to know, as JSON; ``inputs`` are the bytes of the images that were sent along,
+    to which the request refers by index.
+    """
+
+    account_id: int
+    kind: TaskKind
+    request: Mapping[str, Any]
+    inputs: Sequence[bytes] = field(default=(), repr=False)
+
+
+@dataclass(frozen=True)
+class TaskRecord:
+    """A task as its owner sees it; ``data`` is JSON text and only there on success."""
+
+    id: str
+    account_id: int
+    kind: TaskKind
+    status: TaskStatus
+    error: str | None
+    data: bytes | None
+    date_created: datetime
+    date_updated: datetime
+
+
+@dataclass(frozen=True)
+class ClaimedTask:
+    """A task that one worker may run now.
+
+    ``attempt`` counts from 1 and fences: an outcome is taken only from the latest attempt.
+    """
+
+    id: str
+    kind: TaskKind
+    attempt: int
+    request: Mapping[str, Any]
+    inputs: Sequence[bytes] = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a task ended: with ``data`` (JSON text), or with ``error`` (one sentence)."""
+
+    data: bytes | None = None
+    error: str | None = None
+
+    @property
+    def status(self) -> TaskStatus:
+        """The final status that this outcome gives a task."""
+        return TaskStatus.SUCCESS if self.error is None else TaskStatus.ERROR

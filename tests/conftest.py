@@ -1,0 +1,36 @@
+"""Fixtures that every kind of test may need: a real Redis, and an environment without settings of the developer."""
+
+import os
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import redis
+
+from cli.redis_server import prepare_redis, wait_for_redis
+
+
+@pytest.fixture(autouse=True)
+def _no_settings_of_the_developer(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [name for name in os.environ if name.startswith(("RECOQ_", "DEEPOMATIC_"))]:
+        monkeypatch.delenv(name)
+
+
+@pytest.fixture(scope="session")
+def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The URL of a Redis server that this test run started; its content is shared by the tests of the run."""
+    folder: Path = tmp_path_factory.mktemp("redis")
+    launch = prepare_redis(folder)
+    with subprocess.Popen(launch.command, stdout=subprocess.DEVNULL) as process:
+        wait_for_redis(launch.url)
+        yield launch.url
+        process.terminate()
+
+
+@pytest.fixture
+def empty_redis(redis_url: str) -> str:
+    """The URL of the test run's Redis, emptied before the test."""
+    with redis.Redis.from_url(redis_url) as client:
+        client.flushall()
+    return redis_url

@@ -1,0 +1,182 @@
+"""The ledger's promises, against a real Redis: one owner, one run at a time, one end."""
+
+import threading
+import time
+from collections.abc import Iterator
+
+import pytest
+import redis
+
+from config.queues import TaskKind
+from store.errors import NotFound, Unavailable
+from store.redis_connection import connect
+from store.task_ledger import AttemptsExhausted, TaskLedger
+from store.task_records import NewTask, Outcome, TaskStatus
+
+ACCOUNT = 7
+TTL_SECONDS = 100
+TASK = NewTask(ACCOUNT, TaskKind.RECOGNITION, {"version_id": 3}, [b"\x00\xffimage", b"second"])
+
+
+@pytest.fixture
+def client(empty_redis: str) -> Iterator[redis.Redis]:
+    with connect(empty_redis) as client:
+        yield client
+
+
+@pytest.fixture
+def ledger(client: redis.Redis) -> TaskLedger:
+    return TaskLedger(client, TTL_SECONDS)
+
+
+def claim(ledger: TaskLedger, task_id: str, worker: str = "w1", lease_seconds: float = 60, max_attempts: int = 3):
+    return ledger.claim(task_id, worker, lease_seconds, max_attempts)
+
+
+def test_submitted_task_reads_as_pending(ledger: TaskLedger) -> None:
+    task = ledger.get(ACCOUNT, ledger.submit(TASK))
+    assert (task.status, task.kind, task.error, task.data) == (TaskStatus.PENDING, TaskKind.RECOGNITION, None, None)
+    assert task.date_updated == task.date_created
+    assert abs(task.date_created.timestamp() - time.time()) < 5
+
+
+def test_ids_are_digits_and_never_repeat(ledger: TaskLedger) -> None:
+    ids = [ledger.submit(TASK) for _ in range(20)]
+    assert len(set(ids)) == 20
+    assert all(task_id.isdigit() for task_id in ids)
+
+
+def test_another_accounts_task_reads_as_not_found(ledger: TaskLedger) -> None:
+    task_id = ledger.submit(TASK)
+    with pytest.raises(NotFound):
+        ledger.get(ACCOUNT + 1, task_id)
+    assert ledger.get_many(ACCOUNT + 1, [task_id]) == []
+
+
+def test_many_tasks_come_in_the_order_asked_without_the_unknown(ledger: TaskLedger) -> None:
+    first, second = ledger.submit(TASK), ledger.submit(TASK)
+    assert [task.id for task in ledger.get_many(ACCOUNT, [second, "999999", first])] == [second, first]
+
+
+def test_claimed_task_carries_its_request_and_inputs(ledger: TaskLedger) -> None:
+    task = claim(ledger, ledger.submit(TASK))
+    assert task is not None
+    assert (task.attempt, task.request, list(task.inputs)) == (1, {"version_id": 3}, [b"\x00\xffimage", b"second"])
+
+
+def test_only_one_of_many_workers_gets_a_task(ledger: TaskLedger) -> None:
+    task_id = ledger.submit(TASK)
+    winners: list[str] = []
+    barrier = threading.Barrier(8)
+
+    def work(worker: str) -> None:
+        barrier.wait()
+        if claim(ledger, task_id, worker):
+            winners.append(worker)
+
+    threads = [threading.Thread(target=work, args=(f"w{number}",)) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(winners) == 1
+
+
+def test_finished_task_has_its_data_expires_and_leaves_nothing_staged(ledger: TaskLedger, client: redis.Redis) -> None:
+    task_id = ledger.submit(TASK)
+    task = claim(ledger, task_id)
+    assert ledger.finish(task_id, task.attempt, Outcome(data=b'{"outputs": []}'))
+    record = ledger.get(ACCOUNT, task_id)
+    assert (record.status, record.data, record.error) == (TaskStatus.SUCCESS, b'{"outputs": []}', None)
+    assert record.date_updated > record.date_created
+    assert set(client.keys()) == {b"recoq:counter", b"recoq:task:" + task_id.encode()}
+    assert 0 < client.ttl(f"recoq:task:{task_id}") <= TTL_SECONDS
+
+
+def test_expired_task_reads_as_not_found(client: redis.Redis) -> None:
+    ledger = TaskLedger(client, 1)
+    task_id = ledger.submit(TASK)
+    ledger.finish(task_id, None, Outcome(error="No."))
+    client.pexpire(f"recoq:task:{task_id}", 1)
+    time.sleep(0.01)
+    with pytest.raises(NotFound):
+        ledger.get(ACCOUNT, task_id)
+
+
+def test_first_final_state_wins(ledger: TaskLedger) -> None:
+    task_id = ledger.submit(TASK)
+    task = claim(ledger, task_id)
+    assert ledger.finish(task_id, None, Outcome(error="Cancelled."))
+    assert not ledger.finish(task_id, task.attempt, Outcome(data=b"{}"))
+    assert ledger.get(ACCOUNT, task_id).error == "Cancelled."
+
+
+def test_result_of_a_superseded_attempt_is_dropped(ledger: TaskLedger) -> None:
+    task_id = ledger.submit(TASK)
+    first = claim(ledger, task_id, "w1", lease_seconds=-1)
+    second = claim(ledger, task_id, "w2")
+    assert second.attempt == 2
+    assert not ledger.finish(task_id, first.attempt, Outcome(data=b'"old"'))
+    assert ledger.finish(task_id, second.attempt, Outcome(data=b'"new"'))
+    assert ledger.get(ACCOUNT, task_id).data == b'"new"'
+
+
+def test_ended_or_unknown_task_cannot_be_claimed(ledger: TaskLedger) -> None:
+    task_id = ledger.submit(TASK)
+    ledger.finish(task_id, None, Outcome(error="No."))
+    assert claim(ledger, task_id) is None
+    assert claim(ledger, "424242") is None
+
+
+def test_task_that_was_tried_too_often_is_given_up(ledger: TaskLedger) -> None:
+    task_id = ledger.submit(TASK)
+    for _ in range(3):
+        claim(ledger, task_id, lease_seconds=-1)
+    with pytest.raises(AttemptsExhausted, match="failed 3 times") as caught:
+        claim(ledger, task_id)
+    assert caught.value.task.request == {"version_id": 3}
+
+
+def test_renewed_lease_keeps_others_out(ledger: TaskLedger) -> None:
+    task_id = ledger.submit(TASK)
+    claim(ledger, task_id, "w1", lease_seconds=-1)
+    ledger.renew([task_id], 60)
+    assert claim(ledger, task_id, "w2") is None
+
+
+def test_renewal_does_not_bring_back_a_lease_that_was_taken_away(ledger: TaskLedger) -> None:
+    task_id = ledger.submit(TASK)
+    claim(ledger, task_id, "w1", lease_seconds=-1)
+    assert ledger.find_lost(enqueued_before=0, queues_empty=False) == [(task_id, TaskKind.RECOGNITION)]
+    ledger.renew([task_id], 60)
+    assert claim(ledger, task_id, "w2") is not None
+
+
+def test_task_of_a_dead_worker_is_found_once(ledger: TaskLedger) -> None:
+    task_id = ledger.submit(TASK)
+    claim(ledger, task_id, lease_seconds=-1)
+    assert ledger.find_lost(enqueued_before=0, queues_empty=False) == [(task_id, TaskKind.RECOGNITION)]
+    assert ledger.find_lost(enqueued_before=0, queues_empty=False) == []
+
+
+def test_task_without_a_message_is_found_when_the_queues_are_empty(ledger: TaskLedger) -> None:
+    task_id = ledger.submit(TASK)
+    later = time.time() + 1
+    assert ledger.find_lost(enqueued_before=later, queues_empty=False) == []
+    assert ledger.find_lost(enqueued_before=time.time() - 60, queues_empty=True) == []
+    assert ledger.find_lost(enqueued_before=later, queues_empty=True) == [(task_id, TaskKind.RECOGNITION)]
+
+
+def test_held_task_is_not_lost(ledger: TaskLedger) -> None:
+    claim(ledger, ledger.submit(TASK))
+    assert ledger.find_lost(enqueued_before=time.time() + 1, queues_empty=True) == []
+
+
+def test_discarded_task_leaves_nothing(ledger: TaskLedger, client: redis.Redis) -> None:
+    ledger.discard(ledger.submit(TASK))
+    assert client.keys() == [b"recoq:counter"]
+
+
+def test_redis_that_is_away_is_one_clear_error() -> None:
+    with connect("redis://127.0.0.1:1/0") as client, pytest.raises(Unavailable, match="task queue is not reachable"):
+        TaskLedger(client, TTL_SECONDS).submit(TASK)

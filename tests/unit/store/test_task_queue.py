@@ -1,0 +1,48 @@
+"""Publishing task IDs: the message names the task that the workers know, and a dead broker leaves nothing behind."""
+
+import base64
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+import redis
+
+from config.queues import INFERENCE_QUEUE, TaskKind
+from config.settings import read_settings
+from store.errors import Unavailable
+from store.redis_connection import connect
+from store.task_ledger import TaskLedger
+from store.task_queue import TaskQueue
+from store.task_records import NewTask
+
+TASK = NewTask(1, TaskKind.RECOGNITION, {}, [b"image"])
+
+
+@pytest.fixture
+def client(empty_redis: str) -> Iterator[redis.Redis]:
+    with connect(empty_redis) as client:
+        yield client
+
+
+def make_queue(client: redis.Redis, broker_url: str) -> TaskQueue:
+    settings = replace(read_settings(), redis_url=broker_url)
+    return TaskQueue(settings, client, TaskLedger(client, 60))
+
+
+def test_submitted_task_is_announced_by_id_alone(client: redis.Redis, empty_redis: str) -> None:
+    queue = make_queue(client, empty_redis)
+    task_id = queue.submit(TASK)
+    message = json.loads(client.lindex(INFERENCE_QUEUE, 0))
+    assert message["headers"]["task"] == "recoq.recognise"
+    assert json.loads(base64.b64decode(message["body"]))[0] == [task_id]
+    assert queue.depth() == 1
+    queue.close()
+
+
+def test_task_that_could_not_be_announced_was_never_accepted(client: redis.Redis) -> None:
+    queue = make_queue(client, "redis://127.0.0.1:1/0")
+    with pytest.raises(Unavailable):
+        queue.submit(TASK)
+    assert client.keys() == [b"recoq:counter"]
+    queue.close()
