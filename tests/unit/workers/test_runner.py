@@ -1,0 +1,139 @@
+"""From claim to outcome, with a real ledger: every task ends once, whatever its handler does."""
+
+import logging
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import pytest
+
+from config.queues import TaskKind
+from config.settings import Settings, read_settings
+from inference.errors import NetworkError
+from store.errors import Unavailable
+from store.redis_connection import connect
+from store.task_ledger import TaskLedger
+from store.task_queue import TaskQueue
+from store.task_records import ClaimedTask, NewTask, TaskRecord
+from workers.errors import TaskFailure
+from workers.leases import Leases
+from workers.reconcile import Reconciler
+from workers.runner import INTERNAL_ERROR, TaskRunner
+
+ACCOUNT = 1
+
+
+@dataclass
+class Handler:
+    """Answers as told, and remembers what it was asked."""
+
+    outcome: bytes | Exception = b"{}"
+    seconds: float = 0
+    asked: list[str] = field(default_factory=list)
+    given_up: list[str] = field(default_factory=list)
+
+    def answer(self, task: ClaimedTask) -> bytes:
+        self.asked.append(task.id)
+        time.sleep(self.seconds)
+        if isinstance(self.outcome, Exception):
+            raise self.outcome
+        return self.outcome
+
+    def gave_up(self, request: Mapping[str, Any], reason: str) -> None:
+        self.given_up.append(f"{request['network_id']}: {reason}")
+
+
+@dataclass
+class Worker:
+    settings: Settings
+    ledger: TaskLedger
+    queue: TaskQueue
+    leases: Leases
+
+    def runner(self, handler: Handler) -> TaskRunner:
+        return TaskRunner(self.settings, "w1", self.ledger, self.leases, {TaskKind.DEPLOYMENT: handler})
+
+    def submit(self) -> str:
+        return self.ledger.submit(NewTask(ACCOUNT, TaskKind.DEPLOYMENT, {"network_id": 5}))
+
+    def get(self, task_id: str) -> TaskRecord:
+        return self.ledger.get(ACCOUNT, task_id)
+
+
+@pytest.fixture
+def worker(empty_redis: str) -> Iterator[Worker]:
+    settings = replace(read_settings(), redis_url=empty_redis, lease_seconds=0.3, max_attempts=2)
+    with connect(empty_redis) as client:
+        ledger = TaskLedger(client, 60)
+        queue = TaskQueue(settings, client, ledger)
+        leases = Leases(ledger, settings.lease_seconds)
+        leases.start()
+        yield Worker(settings, ledger, queue, leases)
+        leases.stop()
+        queue.close()
+
+
+def test_answer_becomes_the_tasks_data(worker: Worker) -> None:
+    task_id = worker.submit()
+    worker.runner(Handler(b'{"outputs": []}')).run(task_id)
+    assert worker.get(task_id).data == b'{"outputs": []}'
+
+
+def test_task_runs_once_however_many_messages_arrive(worker: Worker) -> None:
+    task_id, handler = worker.submit(), Handler()
+    runner = worker.runner(handler)
+    for _ in range(3):
+        runner.run(task_id)
+    assert handler.asked == [task_id]
+
+
+@pytest.mark.parametrize("error", [TaskFailure("The image is bad."), NetworkError("The image is bad.")])
+def test_known_failure_is_told_as_it_is(worker: Worker, error: Exception) -> None:
+    task_id, handler = worker.submit(), Handler(error)
+    worker.runner(handler).run(task_id)
+    assert worker.get(task_id).error == "The image is bad."
+    assert handler.given_up == ["5: The image is bad."]
+
+
+def test_unexpected_failure_is_logged_and_told_neutrally(worker: Worker, caplog: pytest.LogCaptureFixture) -> None:
+    task_id = worker.submit()
+    with caplog.at_level(logging.ERROR):
+        worker.runner(Handler(KeyError("/secret/path"))).run(task_id)
+    assert worker.get(task_id).error == INTERNAL_ERROR
+    assert "/secret/path" in caplog.text
+
+
+def test_task_waits_while_a_backing_service_is_away(worker: Worker) -> None:
+    task_id = worker.submit()
+    worker.runner(Handler(Unavailable("The database is not reachable."))).run(task_id)
+    assert worker.get(task_id).status == "pending"
+
+
+def test_slow_task_keeps_its_lease(worker: Worker) -> None:
+    task_id, slow, second = worker.submit(), Handler(seconds=0.8), Handler()
+    thread = threading.Thread(target=worker.runner(slow).run, args=(task_id,))
+    thread.start()
+    time.sleep(0.6)  # twice the lease
+    worker.runner(second).run(task_id)
+    thread.join()
+    assert (slow.asked, second.asked) == ([task_id], [])
+
+
+def test_task_whose_workers_died_is_given_up_with_the_count(worker: Worker) -> None:
+    task_id, handler = worker.submit(), Handler()
+    for _ in range(2):
+        worker.ledger.claim(task_id, "dead", -1, 2)
+    worker.runner(handler).run(task_id)
+    assert worker.get(task_id).error == "The task failed 2 times without an answer, so it was given up."
+    assert handler.asked == []
+    assert handler.given_up[0].startswith("5: The task failed 2 times")
+
+
+def test_task_of_a_dead_worker_is_enqueued_again(worker: Worker) -> None:
+    worker.ledger.claim(worker.submit(), "dead", -1, 2)
+    reconciler = Reconciler(worker.ledger, worker.queue)
+    assert reconciler.reconcile_once() == 1
+    assert worker.queue.depth() == 1
+    assert reconciler.reconcile_once() == 0

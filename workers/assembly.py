@@ -1,0 +1,68 @@
+"""Puts a worker's parts together from its settings; nothing is loaded or connected before it is used."""
+
+from dataclasses import dataclass
+
+from config.queues import TaskKind
+from config.settings import Settings
+from inference.batcher import Batcher
+from inference.device import choose_device
+from inference.loader import LoadedNetwork
+from inference.model_cache import ModelCache
+from store.database import Database
+from store.networks import Networks
+from store.redis_connection import connect
+from store.task_ledger import TaskLedger
+from store.task_queue import TaskQueue
+from store.versions import Versions
+from store.weights import WeightStore
+from workers.catalogue import Catalogue
+from workers.deploy import DeploymentHandler
+from workers.fetch import ImageFetcher
+from workers.image_inputs import ImageInputs
+from workers.infer_tensors import TensorsHandler
+from workers.leases import Leases
+from workers.networks import NetworkRunner
+from workers.recognise import RecognitionHandler
+from workers.reconcile import Reconciler
+from workers.runner import TaskRunner
+
+
+@dataclass(frozen=True)
+class WorkerParts:
+    """What runs in a worker process beside Celery itself."""
+
+    runner: TaskRunner
+    batcher: Batcher
+    leases: Leases
+    reconciler: Reconciler
+
+
+def assemble(settings: Settings, worker_name: str) -> WorkerParts:
+    """Return the parts of a worker called ``worker_name`` in the ledger.
+
+    Raises:
+        DeviceError: if the wanted device is not there.
+    """
+    device = choose_device(settings.device)
+    redis = connect(settings.redis_url)
+    ledger = TaskLedger(redis, settings.task_ttl_seconds)
+    database = Database(settings.database_url)
+    networks = Networks(database)
+    catalogue = Catalogue(networks, Versions(database))
+    weights = WeightStore(settings.weights_url, settings.data_folder / "weights-cache")
+    batcher = Batcher(settings.max_batch_size)
+    network_runner = NetworkRunner(weights, ModelCache[LoadedNetwork](settings.cache_bytes), batcher, device)
+    images = ImageInputs(settings, ImageFetcher(settings))
+    leases = Leases(ledger, settings.lease_seconds)
+    runner = TaskRunner(
+        settings,
+        worker_name,
+        ledger,
+        leases,
+        {
+            TaskKind.RECOGNITION: RecognitionHandler(catalogue, network_runner, images),
+            TaskKind.TENSORS: TensorsHandler(catalogue, network_runner, images),
+            TaskKind.DEPLOYMENT: DeploymentHandler(settings, networks, network_runner),
+        },
+    )
+    return WorkerParts(runner, batcher, leases, Reconciler(ledger, TaskQueue(settings, redis, ledger)))

@@ -1,0 +1,18 @@
+"""The Celery application of a worker: one Celery task for each kind, all of which hand an ID to the runner."""
+
+from collections.abc import Callable
+
+from celery import Celery
+
+from config.celery_options import celery_options
+from config.queues import CELERY_TASK_NAMES
+from config.settings import Settings
+
+
+def create_celery_app(settings: Settings, run_task: Callable[[str], None]) -> Celery:
+    """Return an application whose tasks call ``run_task`` with the ID that the message carries."""
+    app = Celery("recoq", set_as_current=False)
+    app.conf.update(celery_options(settings))
+    for name in CELERY_TASK_NAMES.values():
+        app.task(run_task, name=name)
+    return app

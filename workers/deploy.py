@@ -1,0 +1,42 @@
+"""Answers deployment tasks: loads a new network, runs warm-up inputs, and records what its outputs are."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+
+from config.settings import Settings
+from inference.warm_up import describe
+from store.errors import NotFound
+from store.networks import Networks
+from store.records import Deployment
+from store.task_records import ClaimedTask
+from workers.errors import TaskFailure
+from workers.networks import NetworkRunner
+
+
+class DeploymentHandler:
+    """The path of a network that was just created."""
+
+    def __init__(self, settings: Settings, networks: Networks, runner: NetworkRunner) -> None:
+        self._max_batch_size = settings.max_batch_size
+        self._networks = networks
+        self._runner = runner
+
+    def answer(self, task: ClaimedTask) -> bytes:
+        """Return ``{"inputs": [...], "outputs": [{"name", "shape", "dtype"}], "max_batch_size"}``."""
+        network_id: int = task.request["network_id"]
+        try:
+            network = self._networks.get_by_id(network_id)
+            report = describe(self._runner.load(network), self._max_batch_size)
+            self._networks.record_deployment(network_id, Deployment("success", report=report))
+        except NotFound as error:
+            raise TaskFailure("The network was deleted before it could be deployed.") from error
+        return orjson.dumps(report)
+
+    def gave_up(self, request: Mapping[str, Any], reason: str) -> None:
+        """Record with the network that it cannot be used, and why."""
+        try:
+            self._networks.record_deployment(request["network_id"], Deployment("error", error=reason))
+        except NotFound:
+            return

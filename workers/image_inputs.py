@@ -1,0 +1,50 @@
+"""From the inputs of a request to prepared tensors: fetch or unstage the bytes, decode, crop, resize, normalise.
+
+Runs in the worker's threads, ahead of the device. Every error names the input that caused it.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from config.settings import Settings
+from inference.errors import ImageError
+from inference.images import ImageLimits, decode_image
+from inference.loader import LoadedNetwork
+from inference.preprocess import Prepared, prepare_image
+from inference.regions import Region
+from store.task_records import ClaimedTask
+from workers.errors import TaskFailure
+from workers.fetch import FetchError, ImageFetcher
+
+
+class ImageInputs:
+    """Prepares the images of tasks."""
+
+    def __init__(self, settings: Settings, fetcher: ImageFetcher) -> None:
+        self._limits = ImageLimits(settings.max_image_bytes, settings.max_image_pixels)
+        self._fetcher = fetcher
+
+    def prepare(self, task: ClaimedTask, network: LoadedNetwork) -> list[Prepared]:
+        """Return one prepared image for each input of the network, in order.
+
+        Raises:
+            TaskFailure: if an image cannot be had, read or cropped; the sentence says which one and why.
+        """
+        requested: Sequence[Mapping[str, Any]] = task.request["inputs"]
+        specs = network.description.inputs
+        if len(requested) != len(specs):
+            raise TaskFailure(f"The network takes {len(specs)} input(s), but {len(requested)} were given.")
+        prepared = []
+        for index, (given, spec) in enumerate(zip(requested, specs, strict=True)):
+            try:
+                image = decode_image(self._bytes_of(given["source"], task.inputs), self._limits)
+                prepared.append(prepare_image(image, Region.from_json(given), spec, network.mean_image(spec)))
+            except (ImageError, FetchError) as error:
+                raise TaskFailure(f"inputs.{index}.image: {error}") from error
+        return prepared
+
+    def _bytes_of(self, source: Mapping[str, Any], staged: Sequence[bytes]) -> bytes:
+        if "url" in source:
+            return self._fetcher.fetch(source["url"])
+        index: int = source["staged"]
+        return staged[index]

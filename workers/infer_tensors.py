@@ -1,0 +1,47 @@
+"""Answers tasks that want a network's raw output tensors."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+import torch
+
+from store.errors import NotFound
+from store.task_records import ClaimedTask
+from workers.catalogue import Catalogue
+from workers.errors import TaskFailure
+from workers.image_inputs import ImageInputs
+from workers.networks import NetworkRunner
+
+
+class TensorsHandler:
+    """The path of an inference request for a network itself."""
+
+    def __init__(self, catalogue: Catalogue, networks: NetworkRunner, images: ImageInputs) -> None:
+        self._catalogue = catalogue
+        self._networks = networks
+        self._images = images
+
+    def answer(self, task: ClaimedTask) -> bytes:
+        """Return ``{"tensors": [{"name", "shape", "data"}]}``: row-major, the batch dimension kept with size 1."""
+        try:
+            network = self._catalogue.network(task.request["network_id"])
+        except NotFound as error:
+            raise TaskFailure("The network was deleted before the task could run.") from error
+        loaded = self._networks.load(network)
+        prepared = self._images.prepare(task, loaded)
+        tensors = self._networks.submit(network, loaded, [image.tensor for image in prepared]).result()
+        names = task.request["output_tensors"] or list(tensors)
+        for name in names:
+            if name not in tensors:
+                raise TaskFailure(f"The network has no output tensor {name!r}; it has {', '.join(tensors)}.")
+        return orjson.dumps({"tensors": [_describe(name, tensors[name]) for name in names]})
+
+    def gave_up(self, request: Mapping[str, Any], reason: str) -> None:
+        """Nothing but the task itself has to know."""
+
+
+def _describe(name: str, tensor: torch.Tensor) -> dict[str, Any]:
+    if tensor.is_floating_point():
+        tensor = tensor.float()  # half precisions have no NumPy or JSON form of their own
+    return {"name": name, "shape": [1, *tensor.shape], "data": tensor.flatten().tolist()}

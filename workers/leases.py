@@ -1,0 +1,60 @@
+"""Keeps this worker's claim on the tasks that it is running.
+
+A lease is short, so that the tasks of a dead worker come free within seconds; a thread renews the leases of the living
+one.
+"""
+
+import logging
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from store.errors import Unavailable
+from store.task_ledger import TaskLedger
+
+logger = logging.getLogger(__name__)
+
+RENEWALS_PER_LEASE = 3  # one renewal may be lost to a hiccup of Redis without losing the task
+
+
+class Leases:
+    """The tasks that this process is running, and the thread that says so."""
+
+    def __init__(self, ledger: TaskLedger, lease_seconds: float) -> None:
+        self._ledger = ledger
+        self._lease_seconds = lease_seconds
+        self._held: set[str] = set()
+        self._lock = threading.Lock()
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._renew_until_stopped, name="leases", daemon=True)
+
+    def start(self) -> None:
+        """Begin to renew."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Stop renewing; what is still held comes free when its lease runs out."""
+        self._stopped.set()
+        self._thread.join()
+
+    @contextmanager
+    def held(self, task_id: str) -> Iterator[None]:
+        """Keep the lease of a task alive while the block runs."""
+        with self._lock:
+            self._held.add(task_id)
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._held.discard(task_id)
+
+    def _renew_until_stopped(self) -> None:
+        while not self._stopped.wait(self._lease_seconds / RENEWALS_PER_LEASE):
+            with self._lock:
+                held = list(self._held)
+            if not held:
+                continue
+            try:
+                self._ledger.renew(held, self._lease_seconds)
+            except Unavailable as error:
+                logger.warning("Leases could not be renewed: %s", error)

@@ -1,0 +1,64 @@
+"""The life of a worker process: start, serve, drain.
+
+On SIGTERM or Ctrl-C a worker takes no more messages, hands back those that it has not begun, finishes the others, and
+leaves within ``RECOQ_DRAIN_SECONDS``.
+"""
+
+import logging
+import os
+import socket
+import warnings
+from typing import Any
+
+from celery import signals
+from celery.exceptions import SecurityWarning
+
+from config.celery_options import WORKER_QUEUES
+from config.log_setup import set_up_logging
+from config.settings import Settings
+from store.migrate import require_current_schema
+from workers.assembly import assemble
+from workers.celery_app import create_celery_app
+from workers.watchdog import exit_after, watch_device
+
+logger = logging.getLogger(__name__)
+
+
+def serve(settings: Settings) -> int:
+    """Run a worker until it is told to stop, and return its exit status."""
+    set_up_logging(settings.log_level)
+    # Celery warns root of messages that are pickles; ours are JSON, and nothing else is accepted.
+    warnings.filterwarnings("ignore", category=SecurityWarning)
+    require_current_schema(settings.database_url)
+    name = f"{socket.gethostname()}-{os.getpid()}"
+    parts = assemble(settings, name)
+    app = create_celery_app(settings, parts.runner.run)
+    parts.leases.start()
+    parts.reconciler.start()
+    watch_device(parts.batcher, settings.device_timeout_seconds)
+
+    # Celery keeps only weak references to receivers: these two must live as long as the worker.
+    def keep_our_logging(**_: Any) -> None:
+        """Tell Celery that logging has been set up."""
+
+    def drain(**_: Any) -> None:
+        logger.info("Stopping: finishing what has begun, for at most %.0f s.", settings.drain_seconds)
+        exit_after(settings.drain_seconds)
+
+    signals.setup_logging.connect(keep_our_logging)
+    signals.worker_shutting_down.connect(drain)
+    worker = app.Worker(
+        hostname=f"recoq@{name}",
+        pool="threads",
+        concurrency=settings.worker_threads,
+        queues=list(WORKER_QUEUES),
+        quiet=True,
+        without_gossip=True,
+        without_mingle=True,
+        without_heartbeat=True,
+    )
+    worker.start()
+    parts.reconciler.stop()
+    parts.batcher.close()
+    parts.leases.stop()
+    return int(worker.exitcode or 0)

@@ -1,0 +1,45 @@
+"""Gives the task handlers loaded networks: weights from the store, through the cache, onto this worker's device."""
+
+from collections.abc import Sequence
+from concurrent.futures import Future
+
+import torch
+
+from inference.batcher import Batcher, Tensors
+from inference.loader import LoadedNetwork, load_network
+from inference.model_cache import ModelCache
+from inference.network import NetworkDescription
+from store.records import NetworkRecord
+from store.weights import WeightStore
+
+
+class NetworkRunner:
+    """Loads networks on demand and runs prepared inputs through them in batches."""
+
+    def __init__(
+        self, weights: WeightStore, cache: ModelCache[LoadedNetwork], batcher: Batcher, device: torch.device
+    ) -> None:
+        self._weights = weights
+        self._cache = cache
+        self._batcher = batcher
+        self._device = device
+
+    def load(self, network: NetworkRecord) -> LoadedNetwork:
+        """Return the network, loaded.
+
+        Raises:
+            NetworkError: if its files cannot be loaded.
+        """
+        return self._cache.get(network.weights_key, lambda: self._load(network))
+
+    def _load(self, network: NetworkRecord) -> LoadedNetwork:
+        description = NetworkDescription.from_json(network.preprocessing, network.postprocessings)
+        folder = self._weights.local_folder(network.weights_key, network.files)
+        return load_network(folder, description, self._device)
+
+    def submit(
+        self, network: NetworkRecord, loaded: LoadedNetwork, sample: Sequence[torch.Tensor]
+    ) -> "Future[Tensors]":
+        """Queue one prepared sample, a tensor for each input, and return the future of its output tensors."""
+        report = network.deployment.report
+        return self._batcher.submit(loaded, tuple(sample), report["max_batch_size"] if report else None)

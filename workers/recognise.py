@@ -1,0 +1,53 @@
+"""Answers recognition tasks: images through a version's network, and its outputs to labels and boxes."""
+
+import threading
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+from cachetools import LRUCache, cached
+
+from inference.postprocess import OutputDescription, postprocess
+from store.errors import NotFound
+from store.records import RunnableVersion
+from store.task_records import ClaimedTask
+from workers.catalogue import REMEMBERED, Catalogue
+from workers.errors import TaskFailure
+from workers.image_inputs import ImageInputs
+from workers.networks import NetworkRunner
+
+
+class RecognitionHandler:
+    """The path of an inference request for a specification or a version."""
+
+    def __init__(self, catalogue: Catalogue, networks: NetworkRunner, images: ImageInputs) -> None:
+        self._catalogue = catalogue
+        self._networks = networks
+        self._images = images
+        self._outputs = cached(LRUCache(REMEMBERED), key=_version_id, lock=threading.Lock())(_describe_outputs)
+
+    def answer(self, task: ClaimedTask) -> bytes:
+        """Return ``{"outputs": [{"labels": {"predicted": [...], "discarded": [...]}}]}``."""
+        try:
+            runnable = self._catalogue.version(task.request["version_id"])
+        except NotFound as error:
+            raise TaskFailure("The version was deleted before the task could run.") from error
+        loaded = self._networks.load(runnable.network)
+        prepared = self._images.prepare(task, loaded)
+        tensors = self._networks.submit(runnable.network, loaded, [image.tensor for image in prepared]).result()
+        outputs = [
+            postprocess(output, tensors, prepared[0], task.request["show_discarded"], task.request["max_predictions"])
+            for output in self._outputs(runnable)
+        ]
+        return orjson.dumps({"outputs": outputs})
+
+    def gave_up(self, request: Mapping[str, Any], reason: str) -> None:
+        """Nothing but the task itself has to know."""
+
+
+def _version_id(runnable: RunnableVersion) -> int:
+    return runnable.version.id
+
+
+def _describe_outputs(runnable: RunnableVersion) -> tuple[OutputDescription, ...]:
+    return tuple(map(OutputDescription.from_json, runnable.spec.outputs, runnable.version.post_processings))

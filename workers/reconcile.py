@@ -1,0 +1,57 @@
+"""Enqueues pending tasks again that no live worker holds and no message will start.
+
+Redis as a Celery broker can lose a message when a worker is killed at the wrong moment, and messages that a killed
+worker had prefetched stay away for a while. The ledger knows every pending task, so a thread of each worker compares.
+To enqueue a task that was not lost is harmless: the ledger lets only one worker run it.
+"""
+
+import logging
+import threading
+import time
+
+from store.errors import Unavailable
+from store.task_ledger import TaskLedger
+from store.task_queue import TaskQueue
+
+logger = logging.getLogger(__name__)
+
+INTERVAL_SECONDS = 2.0
+GRACE_SECONDS = 5.0  # how long a message may be under way to a worker before it counts as lost
+
+
+class Reconciler:
+    """The thread that looks for lost tasks."""
+
+    def __init__(self, ledger: TaskLedger, queue: TaskQueue) -> None:
+        self._ledger = ledger
+        self._queue = queue
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._reconcile_until_stopped, name="reconciler", daemon=True)
+
+    def start(self) -> None:
+        """Begin to look."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Stop looking."""
+        self._stopped.set()
+        self._thread.join()
+
+    def reconcile_once(self) -> int:
+        """Enqueue what is lost now and return how many tasks that were."""
+        lost = self._ledger.find_lost(
+            enqueued_before=time.time() - GRACE_SECONDS, queues_empty=self._queue.depth() == 0
+        )
+        for task_id, kind in lost:
+            self._queue.publish(kind, task_id)
+        return len(lost)
+
+    def _reconcile_until_stopped(self) -> None:
+        while not self._stopped.wait(INTERVAL_SECONDS):
+            try:
+                found = self.reconcile_once()
+            except Unavailable as error:
+                logger.warning("Lost tasks could not be looked for: %s", error)
+            else:
+                if found:
+                    logger.info("Enqueued %d task(s) again that no worker held.", found)

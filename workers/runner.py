@@ -1,0 +1,76 @@
+"""Runs one task from claim to outcome, whatever its kind; the only place where unexpected errors are caught."""
+
+import logging
+from collections.abc import Mapping
+
+from config.queues import TaskKind
+from config.settings import Settings
+from inference.errors import DeviceLostError, InferenceError
+from store.errors import Unavailable
+from store.task_ledger import AttemptsExhausted, TaskLedger
+from store.task_records import ClaimedTask, Outcome
+from workers.errors import TaskFailure
+from workers.fetch import FetchError
+from workers.handlers import TaskHandler
+from workers.leases import Leases
+from workers.watchdog import end_process
+
+logger = logging.getLogger(__name__)
+
+INTERNAL_ERROR = "The task failed because of an internal error. The operator finds the details in the worker's log."
+
+
+class TaskRunner:
+    """Claims tasks of this worker, has them answered, and writes their outcome."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        worker: str,
+        ledger: TaskLedger,
+        leases: Leases,
+        handlers: Mapping[TaskKind, TaskHandler],
+    ) -> None:
+        self._settings = settings
+        self._worker = worker
+        self._ledger = ledger
+        self._leases = leases
+        self._handlers = handlers
+
+    def run(self, task_id: str) -> None:
+        """Run a task if it still waits.
+
+        If a backing service is away, the task stays pending and is enqueued again when its lease has run out.
+        """
+        try:
+            task = self._ledger.claim(task_id, self._worker, self._settings.lease_seconds, self._settings.max_attempts)
+        except AttemptsExhausted as error:
+            self._handlers[error.task.kind].gave_up(error.task.request, str(error))
+            self._ledger.finish(task_id, None, Outcome(error=str(error)))
+            return
+        if task is None:
+            return
+        with self._leases.held(task_id):
+            try:
+                outcome = self._outcome(task)
+            except Unavailable as error:
+                logger.warning("Task %s waits for a backing service: %s", task_id, error)
+                return
+            self._ledger.finish(task_id, task.attempt, outcome)
+
+    def _outcome(self, task: ClaimedTask) -> Outcome:
+        handler = self._handlers[task.kind]
+        try:
+            return Outcome(data=handler.answer(task))
+        except Unavailable:
+            raise
+        except DeviceLostError as error:
+            # The lease runs out and another process tries; attempts are counted, should this task be to blame.
+            end_process(f"The device failed: {error}")
+        except (TaskFailure, InferenceError, FetchError) as error:
+            reason = str(error)
+        except Exception:
+            logger.exception("Task %s failed.", task.id)
+            reason = INTERNAL_ERROR
+        handler.gave_up(task.request, reason)
+        return Outcome(error=reason)
