@@ -1,0 +1,93 @@
+"""Builds the Flask application. Called once in each process of the server, and by tests."""
+
+from typing import Any
+
+import orjson
+from flask import Flask, Response, request
+from flask.json.provider import JSONProvider
+from flask_cors import CORS
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+from api.auth import require_keys
+from api.errors import register_error_handler
+from api.openapi import serve_document, start_document
+from api.routes.accounts import accounts
+from api.routes.health import health
+from api.routes.networks import networks
+from api.routes.specs import specs
+from api.routes.tasks import tasks
+from api.routes.versions import versions
+from api.services import Services, attach, open_services
+from config.settings import Settings
+
+UPLOAD_PATH = "/v0.7/networks"
+PREFLIGHT_SECONDS = 600
+CORS_HEADERS = ["Content-Type", "X-API-KEY", "X-APP-ID", "Prefer", "Idempotency-Key"]
+EXPOSED_HEADERS = ["Retry-After", "Preference-Applied"]
+
+
+class OrjsonProvider(JSONProvider):
+    """JSON through orjson, for the answers of flask-smorest and Flask."""
+
+    def dumps(self, obj: Any, **kwargs: Any) -> str:
+        """Return ``obj`` as JSON text."""
+        return orjson.dumps(obj).decode()
+
+    def loads(self, s: str | bytes, **kwargs: Any) -> Any:
+        """Return the value that ``s`` holds."""
+        return orjson.loads(s)
+
+    def response(self, *args: Any, **kwargs: Any) -> Response:
+        """Return a response with the JSON of its arguments."""
+        return Response(orjson.dumps(self._prepare_response_obj(args, kwargs)), mimetype="application/json")
+
+
+def create_app(settings: Settings, services: Services | None = None) -> Flask:
+    """Return the application, with ``services`` or those that ``settings`` describe."""
+    app = Flask("recoq", static_folder=None)
+    app.json = OrjsonProvider(app)
+    app.url_map.strict_slashes = False
+    app.url_map.merge_slashes = False
+    attach(app, services or open_services(settings))
+    _limit_bodies(app, settings)
+    require_keys(app)
+    api = start_document(app)
+    register_error_handler(app)
+    for group in (networks, specs, versions, tasks, accounts):
+        api.register_blueprint(group)
+    app.register_blueprint(health)
+    serve_document(app, api)
+    _add_headers(app)
+    if settings.cors_origins:
+        _allow_origins(app, settings.cors_origins)
+    if settings.trusted_proxies:
+        hops = settings.trusted_proxies
+        app.wsgi_app = ProxyFix(app.wsgi_app, hops, hops, hops, hops, hops)  # type: ignore[method-assign]
+    return app
+
+
+def _limit_bodies(app: Flask, settings: Settings) -> None:
+    app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes
+
+    @app.before_request
+    def allow_uploads() -> None:
+        if request.path.rstrip("/") == UPLOAD_PATH:
+            request.max_content_length = settings.max_upload_bytes + settings.max_body_bytes
+
+
+def _add_headers(app: Flask) -> None:
+    @app.after_request
+    def add_headers(response: Response) -> Response:
+        response.headers.setdefault("X-Content-Type-Options", "nosniff")
+        response.headers.setdefault("Cache-Control", "no-store")
+        return response
+
+
+def _allow_origins(app: Flask, origins: tuple[str, ...]) -> None:
+    CORS(
+        app,
+        origins=list(origins),
+        allow_headers=CORS_HEADERS,
+        expose_headers=EXPOSED_HEADERS,
+        max_age=PREFLIGHT_SECONDS,
+    )

@@ -1,0 +1,90 @@
+"""Decides who asks and whether they may, before any view runs; the only place that knows about keys and roles."""
+
+from hashlib import sha256
+from threading import Lock
+from typing import cast
+
+from cachetools import TTLCache
+from flask import Flask, Request, g, request
+
+from api.errors import NotAllowed, NotAuthenticated
+from api.services import services
+from store.records import Principal
+
+PREFIX = "/v0.7"
+OPEN_PATHS = (f"{PREFIX}/docs", f"{PREFIX}/openapi.json")
+READING_METHODS = ("GET", "HEAD")
+
+REMEMBERED_SECONDS = 5.0  # a revoked key may go on for this long
+REMEMBERED_KEYS = 10_000
+
+
+class RecentKeys:
+    """Keys that were found valid a moment ago, by digest: spares most requests a query."""
+
+    def __init__(self) -> None:
+        self._principals: TTLCache[bytes, Principal] = TTLCache(REMEMBERED_KEYS, REMEMBERED_SECONDS)
+        self._lock = Lock()
+
+    def principal(self, key: str) -> Principal | None:
+        """Return who holds ``key``, or None if nobody does."""
+        digest = sha256(key.encode(errors="replace")).digest()
+        with self._lock:
+            known = self._principals.get(digest)
+        if known is not None:
+            return known
+        found = services().accounts.authenticate(key)
+        if found is not None:
+            with self._lock:
+                self._principals[digest] = found
+        return found
+
+
+def needs_key(path: str) -> bool:
+    """Tell whether ``path`` is for those with a key only."""
+    if path != PREFIX and not path.startswith(f"{PREFIX}/"):
+        return False
+    return not any(path == open_path or path.startswith(f"{open_path}/") for open_path in OPEN_PATHS)
+
+
+def may(principal: Principal, method: str, path: str) -> bool:
+    """Tell whether the role of ``principal`` allows ``method`` on ``path``."""
+    if principal.role == "admin" or method in READING_METHODS:
+        return True
+    return method == "POST" and path.rstrip("/").endswith("/inference")
+
+
+def _authenticate(keys: RecentKeys, asked: Request) -> Principal:
+    key = asked.headers.get("X-API-KEY", "")
+    if not key:
+        raise NotAuthenticated("Send an API key in the header X-API-KEY.")
+    principal = keys.principal(key)
+    if principal is None:
+        raise NotAuthenticated("The API key is not known.")
+    if asked.headers.get("X-APP-ID") not in (None, "", principal.app_id):
+        raise NotAuthenticated("X-APP-ID does not belong to the API key.")
+    return principal
+
+
+def require_keys(app: Flask) -> None:
+    """Make ``app`` refuse requests without a valid key, and those that its role does not allow."""
+    keys = RecentKeys()
+
+    @app.before_request
+    def check_key() -> None:
+        if request.method == "OPTIONS" or not needs_key(request.path):
+            return
+        principal = _authenticate(keys, request)
+        if not may(principal, request.method, request.path):
+            raise NotAllowed(f"A key of the role {principal.role} may not do this; it takes the role admin.")
+        g.principal = principal
+
+
+def principal() -> Principal:
+    """Return who makes this request."""
+    return cast(Principal, g.principal)
+
+
+def account_id() -> int:
+    """Return the ID of the account that makes this request."""
+    return principal().account_id

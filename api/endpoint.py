@@ -1,0 +1,106 @@
+"""Declares an endpoint once: its address, the schemas of its body and its answer, and its page in the OpenAPI document.
+
+flask-smorest writes the document and answers through the schema. Bodies are read by ``api/bodies``, because JSON is
+only one of the forms that they come in.
+"""
+
+from collections.abc import Callable
+from http import HTTPStatus
+from typing import Any
+
+from flask import request
+from flask_smorest import Blueprint
+from marshmallow import Schema
+
+from api.bodies.reader import FORM, JSON, MULTIPART, read_body
+
+PREFIX = "/v0.7"
+LARGEST_ID = 2**63 - 1
+OWN_ID = f"int(max={LARGEST_ID})"
+
+View = Callable[..., Any]
+JsonObject = dict[str, Any]
+
+PAGE_ARGUMENTS: list[JsonObject] = [
+    {
+        "in": "query",
+        "name": "offset",
+        "schema": {"type": "integer", "minimum": 0, "default": 0},
+        "description": "How many elements to skip.",
+    },
+    {
+        "in": "query",
+        "name": "limit",
+        "schema": {"type": "integer", "minimum": 1, "maximum": 1000, "default": 100},
+        "description": "How many elements to return.",
+    },
+]
+
+
+def blueprint(name: str, description: str) -> Any:
+    """Return a group of endpoints under the prefix of the API."""
+    return Blueprint(name, __name__, url_prefix=PREFIX, description=description)
+
+
+def request_body(schema: Schema, examples: JsonObject, multipart: JsonObject | None) -> JsonObject:
+    """Return the OpenAPI request body of an endpoint that takes ``schema`` in every form that bodies may have."""
+    content: JsonObject = {JSON: {"schema": schema}}
+    if examples:
+        content[JSON]["examples"] = examples
+    content[FORM] = {
+        "schema": {
+            "type": "object",
+            "description": "The same fields with flattened names, such as `inputs[0]image.source`, or as JSON text.",
+        }
+    }
+    content[MULTIPART] = {"schema": multipart or content[FORM]["schema"]}
+    return {"required": True, "content": content}
+
+
+def endpoint(
+    group: Any,
+    method: str,
+    path: str,
+    *,
+    takes: type[Schema] | None = None,
+    gives: type[Schema] | None = None,
+    status: int = 200,
+    errors: tuple[int, ...] = (),
+    examples: JsonObject | None = None,
+    multipart: JsonObject | None = None,
+    body: JsonObject | None = None,
+    arguments: list[JsonObject] | None = None,
+) -> Callable[[View], View]:
+    """Register a view.
+
+    With ``takes``, the validated body is its first argument. What it returns is shaped by ``gives``, unless it is
+    a response already. ``errors`` are the statuses that this endpoint may answer with beside those that all have.
+    ``multipart`` documents the body's multipart form, ``body`` all of a body that the view reads itself.
+    """
+    schema = takes() if takes is not None else None
+    if schema is not None:
+        body = request_body(schema, examples or {}, multipart)
+
+    def register(view: View) -> View:
+        def answer(**ids: Any) -> Any:
+            if schema is None:
+                return view(**ids)
+            return view(schema.load(read_body(request)), **ids)
+
+        answer.__name__, answer.__doc__ = view.__name__, view.__doc__
+        documented = group.doc(**_manual_doc(view, body, arguments))(answer)
+        for code in sorted({401, 403, 503, *errors, *((400, 413, 415) if schema else ())}):
+            documented = group.alt_response(code, HTTPStatus(code).name)(documented)
+        group.route(path, methods=[method])(group.response(status, gives)(documented))
+        return view
+
+    return register
+
+
+def _manual_doc(view: View, body: JsonObject | None, arguments: list[JsonObject] | None) -> JsonObject:
+    doc: JsonObject = {"operationId": view.__name__}
+    if body:
+        doc["requestBody"] = body
+    if arguments:
+        doc["parameters"] = arguments
+    return doc

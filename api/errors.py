@@ -1,0 +1,182 @@
+"""Turns every failure into one JSON payload; the only module that knows HTTP statuses of errors.
+
+What a client got wrong is told in one sentence; what went wrong here is logged and answered neutrally.
+"""
+
+import logging
+from collections.abc import Iterator, Mapping
+from typing import Any, ClassVar
+
+import orjson
+from flask import Flask, Response, request
+from marshmallow import ValidationError
+from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
+
+from store.errors import (
+    Conflict,
+    InvalidReference,
+    InvalidValue,
+    NotFound,
+    StorageFull,
+    StoreError,
+    TooLarge,
+    Unavailable,
+)
+
+log = logging.getLogger(__name__)
+
+RETRY_AFTER_SECONDS = 2
+WHOLE_BODY = "body"
+SENTENCES = {
+    400: "The request could not be read.",
+    404: "There is nothing at this address.",
+    405: "This address does not allow the method {method}.",
+    408: "The request took too long to arrive.",
+    413: "The body is larger than the {limit} bytes that are allowed here.",
+}
+
+Errors = Mapping[str, list[str]]
+
+
+class RequestError(Exception):
+    """A request that cannot be served, for a reason that its sender may know and mend."""
+
+    status: ClassVar[int]
+    headers: ClassVar[Mapping[str, str]] = {}
+
+    def __init__(self, message: str, errors: Errors | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.errors = errors
+
+
+class InvalidRequest(RequestError):
+    """The body or an argument is not valid."""
+
+    status = 400
+
+
+class NotAuthenticated(RequestError):
+    """The key is missing, unknown, or contradicted."""
+
+    status = 401
+    headers: ClassVar[Mapping[str, str]] = {"WWW-Authenticate": "ApiKey"}
+
+
+class NotAllowed(RequestError):
+    """The role of the key does not allow this."""
+
+    status = 403
+
+
+class UnsupportedBody(RequestError):
+    """The body is of a type that is not read here."""
+
+    status = 415
+
+
+STATUS_OF_STORE_ERROR: Mapping[type[StoreError], int] = {
+    InvalidValue: 400,
+    NotFound: 404,
+    Conflict: 409,
+    TooLarge: 413,
+    Unavailable: 503,
+    StorageFull: 507,
+}
+
+
+def invalid_fields(errors: Errors) -> InvalidRequest:
+    """Return the error for these messages by path; its sentence tells the first and counts the others."""
+    path, messages = next(iter(errors.items()))
+    count = sum(map(len, errors.values())) - 1
+    others = f" ({count} more)" if count else ""
+    return InvalidRequest(f"{path}: {messages[0]}{others}", errors)
+
+
+def flatten(messages: Any, path: str = "") -> Iterator[tuple[str, list[str]]]:
+    """Yield (dotted path, messages) for the nested messages of a marshmallow error."""
+    if isinstance(messages, Mapping):
+        for key, inner in messages.items():
+            here = path if key == "_schema" else f"{path}.{key}" if path else str(key)
+            yield from flatten(inner, here)
+    elif isinstance(messages, list) and all(isinstance(message, str) for message in messages):
+        yield path or WHOLE_BODY, messages
+    elif isinstance(messages, list):
+        for message in messages:
+            yield from flatten(message, path)
+    else:
+        yield path or WHOLE_BODY, [str(messages)]
+
+
+def _from_validation(error: ValidationError) -> InvalidRequest:
+    errors: dict[str, list[str]] = {}
+    for path, messages in flatten(error.messages):
+        errors.setdefault(path, []).extend(messages)
+    return invalid_fields(errors)
+
+
+def error_response(status: int, message: str, errors: Errors | None = None) -> Response:
+    """Return the payload that every error has."""
+    payload: dict[str, Any] = {"error": message}
+    if errors:
+        payload["errors"] = errors
+    return Response(orjson.dumps(payload), status=status, mimetype="application/json")
+
+
+def _answer_request_error(error: RequestError) -> Response:
+    response = error_response(error.status, error.message, error.errors)
+    response.headers.update(dict(error.headers))
+    return response
+
+
+def _answer_store_error(error: StoreError) -> Response:
+    if isinstance(error, InvalidReference):
+        return _answer_request_error(invalid_fields({error.field: [str(error)]}))
+    status = STATUS_OF_STORE_ERROR.get(type(error))
+    if status is None:
+        return _answer_unexpected(error)
+    if status >= 500:
+        log.error("%s %s: %s", request.method, request.path, error)
+    response = error_response(status, str(error))
+    if status == 503:
+        response.headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
+    return response
+
+
+def _answer_http_exception(error: HTTPException) -> Response:
+    status = error.code or 500
+    standard = error.get_response()
+    if status < 400:
+        return Response(standard.get_data(), status, standard.headers)
+    sentence = SENTENCES.get(status, f"{error.name}.")
+    limit = request.max_content_length if isinstance(error, RequestEntityTooLarge) else None
+    response = error_response(status, sentence.format(method=request.method, limit=limit))
+    for name in ("Allow", "Retry-After"):
+        if name in standard.headers:
+            response.headers[name] = standard.headers[name]
+    return response
+
+
+def _answer_unexpected(error: Exception) -> Response:
+    log.error("%s %s failed", request.method, request.path, exc_info=error)
+    return error_response(500, "The server failed to answer this request; its log says why.")
+
+
+def answer_error(error: Exception) -> Response:
+    """Return the answer for any failure. Registered for every exception of the application."""
+    match error:
+        case RequestError():
+            return _answer_request_error(error)
+        case ValidationError():
+            return _answer_request_error(_from_validation(error))
+        case StoreError():
+            return _answer_store_error(error)
+        case HTTPException():
+            return _answer_http_exception(error)
+    return _answer_unexpected(error)
+
+
+def register_error_handler(app: Flask) -> None:
+    """Make ``answer_error`` the only error handler of ``app``, also in place of the one of flask-smorest."""
+    for kind in (Exception, HTTPException):
+        app.register_error_handler(kind, answer_error)

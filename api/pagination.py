@@ -1,0 +1,55 @@
+"""Cuts lists into pages and links them: ``offset``, ``limit``, ``count``, ``next``, ``previous``, ``results``."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlencode
+
+from flask import request
+
+from api.errors import invalid_fields
+
+DEFAULT_LIMIT = 100
+LARGEST_LIMIT = 1000
+LARGEST_OFFSET = 2**63 - 1 - LARGEST_LIMIT
+
+
+@dataclass(frozen=True)
+class PageRequest:
+    """Which part of a list is asked for."""
+
+    offset: int
+    limit: int
+
+
+def _argument(name: str, default: int, smallest: int, largest: int) -> int:
+    text = request.args.get(name, str(default))
+    number = int(text) if text.isascii() and text.isdecimal() and len(text) < 20 else -1
+    if not smallest <= number <= largest:
+        raise invalid_fields({name: [f"Must be an integer from {smallest} to {largest}."]})
+    return number
+
+
+def asked_page() -> PageRequest:
+    """Return the page that the query of this request asks for.
+
+    Raises:
+        InvalidRequest: if ``offset`` or ``limit`` is not a number in its range.
+    """
+    return PageRequest(_argument("offset", 0, 0, LARGEST_OFFSET), _argument("limit", DEFAULT_LIMIT, 1, LARGEST_LIMIT))
+
+
+def _link(offset: int, limit: int) -> str:
+    others = [(name, value) for name, value in request.args.items(multi=True) if name not in ("offset", "limit")]
+    return f"{request.base_url}?{urlencode([*others, ('offset', offset), ('limit', limit)])}"
+
+
+def page_answer(page: PageRequest, results: Iterable[Any], total: int) -> dict[str, Any]:
+    """Return the page with links to its neighbours, which keep the other arguments of this request's query."""
+    after, before = page.offset + page.limit, max(page.offset - page.limit, 0)
+    return {
+        "count": total,
+        "next": _link(after, page.limit) if after < total else None,
+        "previous": _link(before, page.limit) if page.offset > 0 else None,
+        "results": list(results),
+    }

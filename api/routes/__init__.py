@@ -1,0 +1,1 @@
+"""The endpoints: each view asks the store and answers."""

@@ -1,0 +1,121 @@
+"""Examples and multipart forms of bodies for the OpenAPI document."""
+
+from typing import Any
+
+from api.schemas.networks import FRAMEWORKS
+
+IMAGE_URL = "https://example.com/dog.jpg"
+
+INFERENCE: dict[str, Any] = {
+    "url": {"summary": "An image by URL", "value": {"inputs": [{"image": {"source": IMAGE_URL}}]}},
+    "base64": {
+        "summary": "An image in base64, cropped first",
+        "value": {
+            "inputs": [
+                {
+                    "image": {
+                        "source": "data:image/*;base64,iVBORw0KGgo=",
+                        "bbox": {"xmin": 0.1, "ymin": 0.1, "xmax": 0.9, "ymax": 0.9},
+                    }
+                }
+            ]
+        },
+    },
+}
+
+INFERENCE_MULTIPART: dict[str, Any] = {
+    "type": "object",
+    "description": "Nested names are flattened; `inputs[0].image.source` is taken too.",
+    "required": ["inputs[0]image.source"],
+    "properties": {
+        "inputs[0]image.source": {
+            "type": "string",
+            "contentMediaType": "application/octet-stream",
+            "description": "An image as a file part, or its URL as text.",
+        },
+        "inputs[0]image.bbox.xmin": {"type": "number"},
+        "inputs[0]image.bbox.ymin": {"type": "number"},
+        "inputs[0]image.bbox.xmax": {"type": "number"},
+        "inputs[0]image.bbox.ymax": {"type": "number"},
+        "inputs[0]image.crop_uniform_background": {"type": "boolean"},
+        "show_discarded": {"type": "boolean"},
+        "max_predictions": {"type": "integer", "minimum": 1},
+    },
+}
+TENSORS_MULTIPART: dict[str, Any] = {
+    **INFERENCE_MULTIPART,
+    "properties": {
+        name: value for name, value in INFERENCE_MULTIPART["properties"].items() if name.startswith("inputs[0]")
+    }
+    | {"output_tensors": {"type": "string", "description": "A JSON array of names."}},
+}
+
+FILE = {"type": "string", "contentMediaType": "application/octet-stream"}
+NETWORK_MULTIPART: dict[str, Any] = {
+    "type": "object",
+    "description": "The fields as text and the files as file parts, each named as the file. Exactly one set of "
+    "weights: `model.pt2`; `model.torchscript`; `weights.safetensors` or `weights.pth` with `architecture.json`; "
+    "and the `.npy` files that `preprocessing` names.",
+    "required": ["name", "framework", "preprocessing"],
+    "properties": {
+        "name": {"type": "string"},
+        "description": {"type": "string"},
+        "metadata": {"type": "string", "description": "JSON text, or flattened."},
+        "framework": {"type": "string", "enum": list(FRAMEWORKS)},
+        "preprocessing": {"type": "string", "description": "JSON text, or flattened."},
+        "postprocessings": {"type": "string", "description": "JSON text, or flattened."},
+        "model.pt2": {**FILE, "description": "A torch.export program."},
+        "model.torchscript": {**FILE, "description": "A TorchScript archive."},
+        "weights.safetensors": {**FILE, "description": "A state dict."},
+        "weights.pth": {**FILE, "description": "A state dict, read with weights_only=True."},
+        "architecture.json": {
+            **FILE,
+            "description": '{"builder": "<a torchvision model builder>", "kwargs": {"num_classes": 2}}',
+        },
+    },
+}
+
+LABELS = [{"id": 0, "name": "hot-dog"}, {"id": 1, "name": "not hot-dog"}]
+NEW_SPEC: dict[str, Any] = {
+    "classifier": {
+        "summary": "One of two labels",
+        "value": {
+            "name": "hot-dog VS not hot-dog classifier",
+            "description": "My great hot-dog VS not hot-dog classifier !",
+            "metadata": {"author": "me", "project": "my secret project"},
+            "outputs": [{"labels": {"roi": "NONE", "exclusive": True, "labels": LABELS}}],
+        },
+    }
+}
+NEW_VERSION: dict[str, Any] = {
+    "classification": {
+        "summary": "A classifier that returns one tensor",
+        "value": {
+            "spec_id": 42,
+            "network_id": 7,
+            "post_processings": [
+                {"classification": {"output_tensor": "output", "thresholds": [0.5, 0.5], "activation": "softmax"}}
+            ],
+        },
+    },
+    "detection": {
+        "summary": "A detector of torchvision",
+        "value": {
+            "spec_id": 43,
+            "network_id": 8,
+            "post_processings": [
+                {
+                    "detection": {
+                        "direct_output": {
+                            "boxes_tensor": "boxes",
+                            "scores_tensor": "scores",
+                            "classes_tensor": "labels",
+                        },
+                        "normalize_wrt_tensor": "input_size",
+                        "thresholds": [0.8, 0.8],
+                    }
+                }
+            ],
+        },
+    },
+}

@@ -1,0 +1,72 @@
+"""``/tasks``: what became of a request."""
+
+from typing import Any
+
+import orjson
+from flask import Response, request
+
+from api.auth import account_id
+from api.bodies.json_text import JsonError, parse_json
+from api.endpoint import PAGE_ARGUMENTS, blueprint, endpoint
+from api.errors import invalid_fields
+from api.pagination import asked_page, page_answer
+from api.schemas.tasks import TaskPageSchema, TaskSchema, task_answer
+from api.services import services
+from store.errors import NotFound
+
+tasks = blueprint("tasks", "What became of a request.")
+
+MOST_IDS = 1000
+LONGEST_ID = 20
+
+TASK_IDS: list[dict[str, Any]] = [
+    {
+        "in": "query",
+        "name": "task_ids",
+        "schema": {"type": "array", "items": {"type": "string"}, "maxItems": MOST_IDS},
+        "description": "Repeated, or separated by commas, or one JSON array.",
+    }
+]
+
+
+def _is_task_id(text: str) -> bool:
+    return text.isascii() and text.isdecimal() and len(text) <= LONGEST_ID
+
+
+def _ids_in(text: str) -> list[str]:
+    if not text.lstrip().startswith("["):
+        return [part.strip() for part in text.split(",")]
+    try:
+        return [str(value) for value in parse_json(text.encode(errors="replace"))]
+    except JsonError as error:
+        raise invalid_fields({"task_ids": [f"Must be a valid JSON array: {error}."]}) from error
+
+
+def asked_ids() -> list[str]:
+    """Return the task IDs that the query of this request names, each once; what cannot be one is left out.
+
+    Raises:
+        InvalidRequest: if they are too many.
+    """
+    ids = [task_id for text in request.args.getlist("task_ids") for task_id in _ids_in(text)]
+    if len(ids) > MOST_IDS:
+        raise invalid_fields({"task_ids": [f"Must be at most {MOST_IDS}."]})
+    return [task_id for task_id in dict.fromkeys(ids) if _is_task_id(task_id)]
+
+
+@endpoint(tasks, "GET", "/tasks", gives=TaskPageSchema, errors=(400,), arguments=[*TASK_IDS, *PAGE_ARGUMENTS])
+def list_tasks() -> Response:
+    """Retrieve several tasks, in the order asked; unknown ones are left out."""
+    page = asked_page()
+    found = services().ledger.get_many(account_id(), asked_ids())
+    shown = map(task_answer, found[page.offset : page.offset + page.limit])
+    return Response(orjson.dumps(page_answer(page, shown, len(found))), mimetype="application/json")
+
+
+@endpoint(tasks, "GET", "/tasks/<task_id>", gives=TaskSchema, errors=(404,))
+def retrieve_task(task_id: str) -> Response:
+    """Retrieve a task."""
+    if not _is_task_id(task_id):
+        raise NotFound("There is no such task.")
+    task = services().ledger.get(account_id(), task_id)
+    return Response(orjson.dumps(task_answer(task)), mimetype="application/json")

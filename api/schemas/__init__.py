@@ -1,0 +1,1 @@
+"""Marshmallow schemas: they validate what comes in, shape what goes out, and write the OpenAPI document."""

@@ -1,0 +1,77 @@
+"""What every kind of answer shares: dates, pages, errors, the ID of a task; and the account that asks."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from marshmallow import Schema, fields
+
+from store.records import Principal
+
+
+def iso_date(moment: datetime) -> str:
+    """Return the date in UTC with microseconds and a ``Z``, as every date of the API is written."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+class Moment(fields.DateTime):
+    """A date of an answer."""
+
+    def _serialize(self, value: Any, attr: str | None, obj: Any, **kwargs: Any) -> str | None:
+        return None if value is None else iso_date(value)
+
+
+class ErrorSchema(Schema):
+    """The payload of every error."""
+
+    error = fields.String(
+        required=True,
+        metadata={"description": "One sentence that says what is wrong.", "example": "name: This field is required."},
+    )
+    errors = fields.Dict(
+        keys=fields.String(),
+        values=fields.List(fields.String()),
+        metadata={
+            "description": "For validation failures only: messages by the path of the element.",
+            "example": {"inputs.0.image.source": ["This field is required."]},
+        },
+    )
+
+
+class TaskIdSchema(Schema):
+    """The answer to an accepted inference request."""
+
+    task_id = fields.String(required=True, metadata={"example": "123"})
+
+
+class AccountSchema(Schema):
+    """The account and role of the key that asks."""
+
+    id = fields.Integer()
+    name = fields.String()
+    app_id = fields.String()
+    role = fields.String(metadata={"enum": ["admin", "read"]})
+    date_created = Moment()
+
+
+def account_answer(principal: Principal) -> dict[str, Any]:
+    """Return what ``AccountSchema`` shows of a principal."""
+    return {
+        "id": principal.account_id,
+        "name": principal.account_name,
+        "app_id": principal.app_id,
+        "role": principal.role,
+        "date_created": principal.date_created,
+    }
+
+
+def page_schema(name: str, element: type[Schema]) -> type[Schema]:
+    """Return the schema of a page of ``element``; ``name`` is its name in the OpenAPI document."""
+    return Schema.from_dict(
+        {
+            "count": fields.Integer(required=True, metadata={"description": "The length of the whole list."}),
+            "next": fields.Url(required=True, allow_none=True, metadata={"description": "The next page."}),
+            "previous": fields.Url(required=True, allow_none=True, metadata={"description": "The page before."}),
+            "results": fields.List(fields.Nested(element), required=True),
+        },
+        name=name,
+    )

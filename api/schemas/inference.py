@@ -1,0 +1,120 @@
+"""What an inference request holds, for labels and for raw tensors."""
+
+import math
+from typing import Any, ClassVar
+
+from marshmallow import ValidationError, fields, validates_schema
+
+from api.image_sources import ImageUrl, SentImage, read_source
+from api.schemas.fields import Flag, Items, Real, Record, StrictSchema, Whole, messages
+from api.schemas.preprocessing import NonEmptyText
+
+
+class Source(fields.Field[SentImage | ImageUrl]):
+    """The source of an image."""
+
+    default_error_messages = messages("Must be an image.")
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> SentImage | ImageUrl:
+        return read_source(value)
+
+
+class BoundingBoxSchema(StrictSchema):
+    """A box in coordinates of the image, from 0 to 1."""
+
+    xmin = Real(0, 1, required=True)
+    ymin = Real(0, 1, required=True)
+    xmax = Real(0, 1, required=True)
+    ymax = Real(0, 1, required=True)
+
+    @validates_schema
+    def check_order(self, data: dict[str, Any], **kwargs: Any) -> None:
+        """Refuse boxes without an area."""
+        for low, high in (("xmin", "xmax"), ("ymin", "ymax")):
+            if data[low] >= data[high]:
+                raise ValidationError(f"{low} must be below {high}.", low)
+
+
+class PointSchema(StrictSchema):
+    """A point in coordinates of the image, from 0 to 1."""
+
+    x = Real(0, 1, required=True)
+    y = Real(0, 1, required=True)
+
+
+class ImageSchema(StrictSchema):
+    """An image, and which part of it to look at."""
+
+    source = Source(
+        required=True,
+        metadata={
+            "type": "string",
+            "description": "An http:// or https:// URL, or data:image/<type or *>;base64,<data>, or "
+            "data:image/<type or *>;binary,<bytes>; in a multipart body also a file part.",
+            "example": "https://example.com/dog.jpg",
+        },
+    )
+    bbox = Record(
+        BoundingBoxSchema,
+        load_default=None,
+        allow_none=True,
+        metadata={"description": "Crop to this box first; excludes polygon."},
+    )
+    polygon = Items(
+        Record(PointSchema),
+        shortest=3,
+        load_default=None,
+        allow_none=True,
+        metadata={"description": "Crop to the polygon's box, fill outside with white; excludes bbox."},
+    )
+    crop_uniform_background = Flag(
+        load_default=False, metadata={"description": "Crop to the foreground of an image on a uniform background."}
+    )
+
+    @validates_schema
+    def check_region(self, data: dict[str, Any], **kwargs: Any) -> None:
+        """Refuse two regions, and polygons without an area."""
+        polygon = data["polygon"]
+        if polygon is None:
+            return
+        if data["bbox"] is not None:
+            raise ValidationError("Give either bbox or polygon.", "polygon")
+        for axis in ("x", "y"):
+            values = [point[axis] for point in polygon]
+            if math.isclose(min(values), max(values), abs_tol=1e-9):
+                raise ValidationError("The polygon has no area.", "polygon")
+
+
+class InputSchema(StrictSchema):
+    """One input of the network."""
+
+    refused: ClassVar[dict[str, str]] = {"video": "Videos are not supported; send an image."}
+
+    image = Record(ImageSchema, required=True)
+
+
+class RecognitionRequestSchema(StrictSchema):
+    """Images to be labelled."""
+
+    inputs = Items(
+        Record(InputSchema), shortest=1, required=True, metadata={"description": "One per input of the network."}
+    )
+    show_discarded = Flag(load_default=False, metadata={"description": "Also return what did not pass its threshold."})
+    max_predictions = Whole(
+        minimum=1, load_default=100, metadata={"description": "Bound on predicted and discarded objects together."}
+    )
+
+
+class TensorsRequestSchema(StrictSchema):
+    """Images to be run through a network."""
+
+    inputs = Items(
+        Record(InputSchema), shortest=1, required=True, metadata={"description": "One per input of the network."}
+    )
+    output_tensors = Items(
+        NonEmptyText(),
+        shortest=1,
+        load_default=None,
+        allow_none=True,
+        metadata={"description": "The names of the tensors to return; all by default.", "example": ["output"]},
+    )

@@ -1,0 +1,70 @@
+"""What the views need from the store, opened once in each process and passed through the application.
+
+A process opens its own: neither SQL nor Redis connections survive a fork.
+"""
+
+from dataclasses import dataclass
+from typing import cast
+
+from flask import Flask, current_app
+from store.accounts import Accounts
+from store.database import Database
+from store.networks import Networks
+from store.specs import Specs
+from store.versions import Versions
+from store.weights import WeightStore
+
+from config.settings import Settings
+from store.redis_connection import connect
+from store.task_ledger import TaskLedger
+from store.task_queue import TaskQueue
+
+EXTENSION = "recoq"
+
+
+@dataclass(frozen=True)
+class Services:
+    """The parts of the store, ready for use by many threads."""
+
+    settings: Settings
+    database: Database
+    networks: Networks
+    specs: Specs
+    versions: Versions
+    accounts: Accounts
+    weights: WeightStore
+    ledger: TaskLedger
+    queue: TaskQueue
+
+    def close(self) -> None:
+        """Close all connections."""
+        self.queue.close()
+        self.database.close()
+
+
+def open_services(settings: Settings) -> Services:
+    """Return the services that ``settings`` describe; nothing connects before its first use."""
+    database = Database(settings.database_url)
+    redis = connect(settings.redis_url)
+    ledger = TaskLedger(redis, settings.task_ttl_seconds)
+    return Services(
+        settings=settings,
+        database=database,
+        networks=Networks(database),
+        specs=Specs(database),
+        versions=Versions(database),
+        accounts=Accounts(database),
+        weights=WeightStore(settings.weights_url, settings.data_folder / "cache"),
+        ledger=ledger,
+        queue=TaskQueue(settings, redis, ledger),
+    )
+
+
+def attach(app: Flask, services: Services) -> None:
+    """Make ``services`` those of ``app``."""
+    app.extensions[EXTENSION] = services
+
+
+def services() -> Services:
+    """Return the services of the application that serves this request."""
+    return cast(Services, current_app.extensions[EXTENSION])

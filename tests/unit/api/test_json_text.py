@@ -1,0 +1,85 @@
+"""JSON from outside."""
+
+import json
+import math
+from contextlib import suppress
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from api.bodies.json_text import MAX_DEPTH, JsonError, parse_json, parse_json_with_tail
+
+scalars = (
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**53), 2**53)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text()
+)
+values = st.recursive(scalars, lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner), max_leaves=20)
+
+
+@given(values)
+def test_what_json_writes_is_read_back(value: Any) -> None:
+    assert parse_json(json.dumps(value).encode()) == value
+
+
+@given(st.binary())
+def test_any_bytes_are_read_or_refused(data: bytes) -> None:
+    with suppress(JsonError):
+        parse_json_with_tail(data)
+
+
+def test_raw_line_breaks_inside_strings_are_kept() -> None:
+    assert parse_json(b'{"a": "x\r\ny\tz"}') == {"a": "x\r\ny\tz"}
+
+
+def test_tail_of_key_and_value_is_split_off() -> None:
+    assert parse_json_with_tail(b'{"a": 1}&b=True&c=2\n') == ({"a": 1}, b"b=True&c=2")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "{",
+        '{"a": NaN}',
+        '{"a": Infinity}',
+        '{"a": -Infinity}',
+        '{"a": 1e999}',
+        '{"a": "line\nbreak", "b": 1e999}',
+        '{"a": "line\nbreak", "b": NaN}',
+        '{"a": "\\ud800"}',
+        '{"a": "line\nbreak \\ud800"}',
+        '{"a": "nul \x00"}',
+        '{"a": 1} {"b": 2}',
+        '{"a": 1}x',
+        "[" * 100_000,
+        "[" * (MAX_DEPTH + 1) + "]" * (MAX_DEPTH + 1),
+        '{"a":' * (MAX_DEPTH + 1) + "1" + "}" * (MAX_DEPTH + 1),
+        '["line\nbreak", ' + "9" * 5000 + "]",
+    ],
+)
+def test_what_is_not_json_is_refused(text: str) -> None:
+    with pytest.raises(JsonError):
+        parse_json(text.encode())
+
+
+def test_bytes_that_are_not_utf8_are_refused_with_their_place() -> None:
+    with pytest.raises(JsonError, match="not UTF-8 at byte 7"):
+        parse_json(b'{"a": "\xff"}')
+
+
+def test_position_of_a_mistake_is_told() -> None:
+    with pytest.raises(JsonError, match="line 2, column 7"):
+        parse_json(b'{"a": 1,\n "b": oops}')
+
+
+def test_deepest_nesting_that_is_allowed_is_read() -> None:
+    assert parse_json(b"[" * MAX_DEPTH + b"]" * MAX_DEPTH)
+
+
+def test_numbers_are_finite() -> None:
+    assert math.isclose(parse_json(b"[1e308]")[0], 1e308)

@@ -1,0 +1,79 @@
+"""The OpenAPI document and the page that shows it."""
+
+import re
+from typing import Any
+
+import pytest
+from flask import Flask
+from openapi_spec_validator import OpenAPIV31SpecValidator
+
+
+@pytest.fixture(scope="module")
+def document(app: Flask) -> dict[str, Any]:
+    answer: dict[str, Any] = app.test_client().get("/v0.7/openapi.json").get_json()
+    return answer
+
+
+def test_document_is_valid_openapi(document: dict[str, Any]) -> None:
+    assert document["openapi"].startswith("3.1")
+    OpenAPIV31SpecValidator(document).validate()
+
+
+def test_document_has_every_endpoint(app: Flask, document: dict[str, Any]) -> None:
+    documented = {
+        (path, method)
+        for path, operations in document["paths"].items()
+        for method in operations
+        if method != "parameters"
+    }
+    served = {
+        (re.sub(r"<(?:[^:>]+:)?([^>]+)>", r"{\1}", rule.rule), method.lower())
+        for rule in app.url_map.iter_rules()
+        if rule.rule.startswith("/v0.7") and not rule.endpoint.startswith("docs.")
+        for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}
+    }
+    assert documented == served
+
+
+def operations(document: dict[str, Any]) -> list[dict[str, Any]]:
+    return [
+        operation for path in document["paths"].values() for name, operation in path.items() if name != "parameters"
+    ]
+
+
+def test_every_operation_says_what_it_does_and_how_it_fails(document: dict[str, Any]) -> None:
+    for operation in operations(document):
+        assert operation["summary"]
+        assert {"401", "403", "503"} <= set(operation["responses"])
+    names = [operation["operationId"] for operation in operations(document)]
+    assert len(names) == len(set(names))
+
+
+def test_every_body_has_its_three_forms(document: dict[str, Any]) -> None:
+    bodies = [operation["requestBody"]["content"] for operation in operations(document) if "requestBody" in operation]
+    assert len(bodies) == 12
+    for content in bodies:
+        assert set(content) == {"application/json", "multipart/form-data", "application/x-www-form-urlencoded"}
+
+
+def test_key_is_the_only_way_in(document: dict[str, Any]) -> None:
+    assert document["security"] == [{"apiKey": []}]
+    assert document["components"]["securitySchemes"]["apiKey"]["name"] == "X-API-KEY"
+
+
+@pytest.mark.parametrize("path", ["/v0.7/docs", "/v0.7/docs/"])
+def test_page_loads_nothing_from_elsewhere(app: Flask, path: str) -> None:
+    client = app.test_client()
+    page = client.get(path)
+    assert "script-src 'self'" in page.headers["Content-Security-Policy"]
+    loaded = re.findall(r'(?:src|href)="([^"]+)"', page.text)
+    assert len(loaded) == 4
+    for address in loaded:
+        assert address.startswith("/v0.7/docs/")
+        with client.get(address) as file:
+            assert file.status_code == 200
+
+
+@pytest.mark.parametrize("name", ["nothing.js", "..%2f__init__.py", "%2e%2e/__init__.py"])
+def test_only_the_files_of_the_page_are_served(app: Flask, name: str) -> None:
+    assert app.test_client().get(f"/v0.7/docs/{name}").status_code == 404
