@@ -1,0 +1,126 @@
+"""``recoq keys``: creates, lists and revokes API keys, directly in the database."""
+
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+
+import click
+import orjson
+from rich.console import Console
+from rich.table import Table
+
+from cli.registry import open_database
+from config.settings import read_settings
+from store.accounts import Accounts
+from store.records import KeyRecord
+
+LONGEST_NAME = 100
+COLUMNS = ("id", "prefix", "account", "role", "created", "revoked")
+
+
+class AccountName(click.ParamType[str]):
+    """A name that can be told from others when it is read in a list."""
+
+    name = "name"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Return the name if it is one."""
+        if value.strip() == value and value.isprintable() and 0 < len(value) <= LONGEST_NAME:
+            return value
+        message = f"a name has 1 to {LONGEST_NAME} printable characters, the first and the last not being blank."
+        return self.fail(message, param, ctx)
+
+
+@click.group(short_help="Create, list and revoke API keys.")
+def keys() -> None:
+    """Create, list and revoke API keys.
+
+    A key belongs to an account, and what one account creates no other can see.
+    """
+
+
+@keys.command(short_help="Create a key and print it.")
+@click.option(
+    "--account",
+    type=AccountName(),
+    required=True,
+    metavar="NAME",
+    help="Whose key it is; a new name makes a new account.",
+)
+@click.option(
+    "--role",
+    type=click.Choice(["admin", "read"]),
+    default="admin",
+    show_default=True,
+    help="admin may do everything; read may only look and run inference.",
+)
+def create(account: str, role: str) -> None:
+    """Create a key and print it, alone, on standard output.
+
+    Only a hash of it is kept, so it cannot be shown again.
+
+    Example:  KEY=$(recoq keys create --account robots --role read)
+    """
+    with _accounts() as accounts:
+        key = accounts.create_key(account, "admin" if role == "admin" else "read")
+    click.echo(f"A key of account {account} with the role {role}. It is shown only this once:", err=True)
+    click.echo(key)
+
+
+@keys.command("list", short_help="List the keys.")
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON array.")
+def list_keys(*, as_json: bool) -> None:
+    """List the keys: whose they are and what they may do, but never the keys themselves.
+
+    On a terminal this is a table; in a pipe, one line a key with tabs between the columns.
+
+    Example:  recoq keys list --json
+    """
+    with _accounts() as accounts:
+        rows = [_row(record) for record in accounts.list_keys()]
+    if as_json:
+        click.echo(orjson.dumps([dict(zip(COLUMNS, row, strict=True)) for row in rows], option=orjson.OPT_INDENT_2))
+    elif sys.stdout.isatty():
+        _print_table(rows)
+    else:
+        for row in rows:
+            click.echo("\t".join("" if value is None else str(value) for value in row))
+
+
+@keys.command(short_help="Revoke a key.")
+@click.argument("key", metavar="KEY_PREFIX_OR_ID")
+def revoke(key: str) -> None:
+    """Revoke a key, named by its ID or by how it begins; `recoq keys list` tells both.
+
+    Requests with it are refused from now on.
+
+    Example:  recoq keys revoke rq_3fJ0aQz
+    """
+    with _accounts() as accounts:
+        record = accounts.revoke_key(key)
+    click.echo(f"Key {record.prefix}… of account {record.account_name} is revoked.")
+
+
+@contextmanager
+def _accounts() -> Iterator[Accounts]:
+    with open_database(read_settings()) as database:
+        yield Accounts(database)
+
+
+def _row(record: KeyRecord) -> tuple[int | str | None, ...]:
+    revoked = record.date_revoked
+    return (
+        record.id,
+        record.prefix,
+        record.account_name,
+        record.role,
+        record.date_created.isoformat(timespec="seconds"),
+        None if revoked is None else revoked.isoformat(timespec="seconds"),
+    )
+
+
+def _print_table(rows: Iterable[tuple[int | str | None, ...]]) -> None:
+    table = Table(*COLUMNS)
+    for row in rows:
+        table.add_row(*("" if value is None else str(value) for value in row))
+    Console().print(table)

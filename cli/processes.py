@@ -1,0 +1,121 @@
+"""The commands that run Recoq's processes: the whole service, or the API, a worker or the migration alone.
+
+Each loads only what it runs, so these imports are inside the commands. A worker loads torch and lives in processes
+of its own: this one either becomes it or watches over several.
+"""
+
+import os
+import sys
+from importlib.util import find_spec
+
+import click
+
+from cli.errors import CommandError
+from cli.supervisor import ChildSpec, run_forever
+from config.log_setup import set_up_logging
+from config.settings import Settings, child_environment, read_settings
+
+STOP_MARGIN_SECONDS = 5.0  # a worker that drains for as long as it may is not killed at that very moment
+
+
+class Device(click.ParamType[str]):
+    """``auto``, ``cpu``, ``cuda``, or one GPU such as ``cuda:0``."""
+
+    name = "device"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Return the device's name if it is one."""
+        if value in ("auto", "cpu", "cuda") or value.removeprefix("cuda:").isdecimal():
+            return value
+        return self.fail("give auto, cpu, cuda, or a GPU such as cuda:0.", param, ctx)
+
+
+@click.command(short_help="Run the whole service on this machine, with demo models.")
+@click.option(
+    "--allow-loopback-urls",
+    is_flag=True,
+    help="Let images be fetched from URLs of this machine, for trying things out.",
+)
+@click.pass_context
+def up(context: click.Context, *, allow_loopback_urls: bool) -> None:
+    """Run the whole service on this machine: Redis, the API and one worker, with demo models to try.
+
+    Everything is kept in the folder ./var, or the one that RECOQ_DATA names. Ctrl-C stops the service.
+
+    Example:  RECOQ_PORT=9000 recoq up
+    """
+    from cli.up import StartError, run_up  # noqa: PLC0415
+
+    try:
+        context.exit(run_up(read_settings(), allow_loopback_urls=allow_loopback_urls))
+    except StartError as error:
+        raise CommandError(str(error)) from error
+
+
+@click.command(short_help="Run the HTTP API.")
+def api() -> None:
+    """Run the HTTP API on RECOQ_HOST and RECOQ_PORT.
+
+    It needs the database, Redis and the weight store; it needs neither a GPU nor PyTorch.
+
+    Example:  RECOQ_HOST=0.0.0.0 recoq api
+    """
+    from api.server import serve  # noqa: PLC0415
+    from store.migrate import require_current_schema  # noqa: PLC0415
+
+    settings = read_settings()
+    require_current_schema(settings.database_url)
+    set_up_logging(settings.log_level)
+    serve(settings)
+
+
+@click.command(short_help="Run workers, which do the inference.")
+@click.option("--device", type=Device(), help="auto, cpu, or a GPU such as cuda:0.  [default: RECOQ_DEVICE, or auto]")
+@click.option(
+    "--processes",
+    type=click.IntRange(min=1),
+    default=1,
+    show_default=True,
+    help="Several processes keep a fast GPU busy; each loads the networks for itself.",
+)
+def worker(device: str | None, processes: int) -> None:
+    """Run workers, which take tasks from the queue and do the inference.
+
+    On SIGTERM or Ctrl-C a worker finishes what it has begun and leaves the rest to others.
+
+    Example:  recoq worker --device cuda:0 --processes 2
+    """
+    settings = read_settings()
+    if find_spec("torch") is None:
+        raise CommandError("Workers need PyTorch, which is not installed. Install it with: pip install 'recoq[worker]'")
+    command = (sys.executable, "-P", "-m", "workers")
+    environment = child_environment({"RECOQ_DEVICE": device or settings.device})
+    if processes == 1:
+        os.execve(sys.executable, command, environment)  # noqa: S606 - our own interpreter, without a shell
+    run_forever(_workers(settings, command, environment, processes), _say)
+
+
+@click.command(short_help="Create the database's tables, or bring them up to date.")
+def migrate() -> None:
+    """Create the database's tables, or bring them up to date.
+
+    Run it before the processes of a new release start. It does nothing when there is nothing to do.
+
+    Example:  RECOQ_DATABASE_URL=postgresql://recoq@db/recoq recoq migrate
+    """
+    from store.migrate import migrate as migrate_database  # noqa: PLC0415
+
+    migrate_database(read_settings().database_url)
+    _say("The database is up to date.")
+
+
+def _workers(settings: Settings, command: tuple[str, ...], environment: dict[str, str], count: int) -> list[ChildSpec]:
+    timeout_seconds = settings.drain_seconds + STOP_MARGIN_SECONDS
+    return [
+        ChildSpec(f"worker {number}", command, environment, stop_timeout_seconds=timeout_seconds)
+        for number in range(1, count + 1)
+    ]
+
+
+def _say(message: str) -> None:
+    click.echo(f"recoq: {message}", err=True)

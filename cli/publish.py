@@ -1,0 +1,52 @@
+"""``recoq publish``: makes a model folder public in the service whose settings are in the environment."""
+
+from pathlib import Path
+
+import click
+
+from cli.downloads import download
+from cli.embedded_redis import with_running_redis
+from cli.model_folder import DOWNLOADED_FILE, missing_download
+from cli.publishing import DEPLOYMENT_TIMEOUT_SECONDS, publish_folder
+from cli.registry import open_database
+from config.settings import read_settings
+
+__all__ = ["publish", "publish_folder"]
+
+
+@click.command(short_help="Make a model folder public, or bring it up to date.")
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.option("--slug", help="What the model is called in URLs.  [default: the folder's name]")
+@click.option(
+    "--download", "fetch", is_flag=True, help="Fetch the weights first, if they are missing and model.json says whence."
+)
+@click.option(
+    "--timeout",
+    "timeout_seconds",
+    type=click.FloatRange(min=0, min_open=True),
+    default=DEPLOYMENT_TIMEOUT_SECONDS,
+    show_default=True,
+    help="How many seconds to wait for a worker to deploy the network.",
+)
+def publish(folder: Path, slug: str | None, timeout_seconds: float, *, fetch: bool) -> None:
+    """Make the model in FOLDER public: every key may run it, under its slug.
+
+    Publish the folder again after changing it: new weights, preprocessing or post-processings become a new version,
+    and the slug switches to it once a worker has deployed it. What is the same is left alone.
+
+    Example:  recoq publish models/hot-dogs --slug hot-dogs-v2
+    """
+    settings = with_running_redis(read_settings())
+    with open_database(settings):
+        pass  # before anything is fetched or copied
+    if fetch:
+        source = missing_download(folder)
+        if source is not None:
+            click.echo(f"Downloading {source.weights} from {source.url}", err=True)
+            download(source, folder / DOWNLOADED_FILE, max_bytes=settings.max_upload_bytes)
+    outcome = publish_folder(settings, folder, slug=slug, timeout_seconds=timeout_seconds, say=_say)
+    click.echo(str(outcome))
+
+
+def _say(message: str) -> None:
+    click.echo(message, err=True)
