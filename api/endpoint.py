@@ -13,6 +13,7 @@ from flask_smorest import Blueprint
 from marshmallow import Schema
 
 from api.bodies.reader import FORM, JSON, MULTIPART, read_body
+from api.pagination import DEFAULT_LIMIT, LARGEST_LIMIT, LARGEST_OFFSET
 
 PREFIX = "/v0.7"
 LARGEST_ID = 2**63 - 1
@@ -25,13 +26,13 @@ PAGE_ARGUMENTS: list[JsonObject] = [
     {
         "in": "query",
         "name": "offset",
-        "schema": {"type": "integer", "minimum": 0, "default": 0},
+        "schema": {"type": "integer", "minimum": 0, "maximum": LARGEST_OFFSET, "default": 0},
         "description": "How many elements to skip.",
     },
     {
         "in": "query",
         "name": "limit",
-        "schema": {"type": "integer", "minimum": 1, "maximum": 1000, "default": 100},
+        "schema": {"type": "integer", "minimum": 1, "maximum": LARGEST_LIMIT, "default": DEFAULT_LIMIT},
         "description": "How many elements to return.",
     },
 ]
@@ -54,7 +55,7 @@ def request_body(schema: Schema, examples: JsonObject, multipart: JsonObject | N
         }
     }
     content[MULTIPART] = {"schema": multipart or content[FORM]["schema"]}
-    return {"required": True, "content": content}
+    return {"required": any(field.required for field in schema.fields.values()), "content": content}
 
 
 def endpoint(

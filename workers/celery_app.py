@@ -7,10 +7,12 @@ from celery import Celery
 from config.celery_options import celery_options
 from config.queues import CELERY_TASK_NAMES
 from config.settings import Settings
+from workers.broker import outlive_broker
 
 
 def create_celery_app(settings: Settings, run_task: Callable[[str], None]) -> Celery:
     """Return an application whose tasks call ``run_task`` with the ID that the message carries."""
+    outlive_broker()
     app = Celery("recoq", set_as_current=False)
     app.conf.update(celery_options(settings))
     for name in CELERY_TASK_NAMES.values():

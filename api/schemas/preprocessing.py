@@ -25,6 +25,10 @@ def _check_size(value: str) -> None:
 class NonEmptyText(Text):
     """A string that says something."""
 
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.metadata = {"minLength": 1, "pattern": r"\S", **self.metadata}
+
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
         text = super()._deserialize(value, attr, data, **kwargs)
         if not text.strip():

@@ -1,0 +1,34 @@
+"""Lets a worker outlive the death of its Redis.
+
+When the broker goes away, kombu 5.7 may ask a channel for connection parameters after the channel lost its connection;
+the ``AttributeError`` that follows ends the whole worker. As a connection error, which it is, Celery's consumer
+catches it and reconnects.
+"""
+
+from typing import Any
+
+import redis
+from kombu.transport import TRANSPORT_ALIASES
+from kombu.transport.redis import Channel as RedisChannel
+from kombu.transport.redis import Transport as RedisTransport
+
+
+class Channel(RedisChannel):
+    """A channel that knows when its connection is gone."""
+
+    def _connparams(self, asynchronous: bool = False) -> Any:
+        if self.connection is None or self.connection.client is None:
+            raise redis.ConnectionError("The connection to the broker was taken down.")
+        return super()._connparams(asynchronous)  # type: ignore[no-untyped-call]
+
+
+class Transport(RedisTransport):
+    """kombu's Redis transport with that channel."""
+
+    Channel = Channel
+
+
+def outlive_broker() -> None:
+    """Have every Redis broker of this process use the transport above."""
+    for scheme in ("redis", "rediss"):
+        TRANSPORT_ALIASES[scheme] = f"{__name__}:{Transport.__name__}"
