@@ -43,20 +43,20 @@ class TaskRunner:
         If a backing service is away, the task stays pending and is enqueued again when its lease has run out.
         """
         try:
+            self._run(task_id)
+        except Unavailable as error:
+            logger.warning("Task %s waits for a backing service: %s", task_id, error)
+
+    def _run(self, task_id: str) -> None:
+        try:
             task = self._ledger.claim(task_id, self._worker, self._settings.lease_seconds, self._settings.max_attempts)
         except AttemptsExhausted as error:
             self._handlers[error.task.kind].gave_up(error.task.request, str(error))
             self._ledger.finish(task_id, None, Outcome(error=str(error)))
             return
-        if task is None:
-            return
-        with self._leases.held(task_id):
-            try:
-                outcome = self._outcome(task)
-            except Unavailable as error:
-                logger.warning("Task %s waits for a backing service: %s", task_id, error)
-                return
-            self._ledger.finish(task_id, task.attempt, outcome)
+        if task is not None:
+            with self._leases.held(task_id):
+                self._ledger.finish(task_id, task.attempt, self._outcome(task))
 
     def _outcome(self, task: ClaimedTask) -> Outcome:
         handler = self._handlers[task.kind]
