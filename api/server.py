@@ -6,7 +6,9 @@ Each process builds its own application after the fork, because neither SQL nor 
 from pathlib import Path
 from typing import Any
 
+import orjson
 from flask import Flask
+from gunicorn import util
 from gunicorn.app.base import BaseApplication
 from gunicorn.http import message
 
@@ -63,7 +65,15 @@ def gunicorn_options(settings: Settings) -> dict[str, Any]:
     }
 
 
+def write_error(client: Any, status: int, reason: str, details: str) -> None:
+    """Answer a request that gunicorn refuses before the application sees it, in the form of every other error."""
+    body = orjson.dumps({"error": f"{details.rstrip('.') or reason}."})
+    head = f"HTTP/1.1 {status} {reason}\r\nConnection: close\r\nContent-Type: application/json\r\n"
+    util.write_nonblock(client, f"{head}Content-Length: {len(body)}\r\n\r\n".encode("latin-1") + body)
+
+
 def serve(settings: Settings) -> None:
     """Serve until SIGTERM or SIGINT; requests that are being answered are finished first."""
     message.MAX_REQUEST_LINE = LONGEST_REQUEST_LINE_BYTES
+    util.write_error = write_error  # gunicorn has no setting for it, and answers in HTML
     Server(settings).run()

@@ -16,6 +16,7 @@ from typing import Any
 import httpx
 import torch
 
+from benchmarks import api_cost
 from benchmarks.workload import BUILDERS, write_model_folder
 from tests.service import Service, running_service
 
@@ -86,7 +87,7 @@ def table(comparisons: Sequence[Comparison]) -> str:
     return "\n".join(lines)
 
 
-def report(comparisons: Sequence[Comparison]) -> str:
+def report(comparisons: Sequence[Comparison], costs: api_cost.ApiCosts) -> str:
     """Return the whole of RESULTS.md."""
     device = torch.cuda.get_device_name() if torch.cuda.is_available() else "CPU only"
     return f"""# Results
@@ -101,6 +102,12 @@ for latency (tight polling).
 
 - *bare loop*: decode and preparation ahead in one thread, the best of four batch sizes, nothing else.
 - *added*: median time from POST to result, less bare decode and forward.
+
+## What a request costs the API
+
+CPU time of the API's process for each request, over real HTTP (`python -m benchmarks.api_cost` measures this alone).
+
+{api_cost.table(costs)}
 """
 
 
@@ -111,8 +118,9 @@ def main() -> None:
     seconds = parser.parse_args().seconds
     with tempfile.TemporaryDirectory() as folder, running_service(Path(folder) / "data") as service:
         comparisons = [compare(service, name, Path(folder) / builder, seconds) for name, builder in BUILDERS.items()]
-    RESULTS.write_text(report(comparisons))
-    print(table(comparisons))
+    costs = api_cost.measure()
+    RESULTS.write_text(report(comparisons, costs))
+    print(table(comparisons), api_cost.table(costs), sep="\n\n")
 
 
 if __name__ == "__main__":

@@ -54,7 +54,7 @@ def asked_ids() -> list[str]:
     return [task_id for task_id in dict.fromkeys(ids) if _is_task_id(task_id)]
 
 
-@endpoint(tasks, "GET", "/tasks", gives=TaskPageSchema, errors=(400,), arguments=[*TASK_IDS, *PAGE_ARGUMENTS])
+@endpoint(tasks, "GET", "/tasks", gives=TaskPageSchema, errors=(400, 414), arguments=[*TASK_IDS, *PAGE_ARGUMENTS])
 def list_tasks() -> Response:
     """Retrieve several tasks, in the order asked; unknown ones are left out."""
     page = asked_page()

@@ -1,6 +1,7 @@
 """The server that ``recoq api`` runs."""
 
 import http.client
+import json
 import signal
 import socket
 import subprocess
@@ -54,6 +55,20 @@ def test_server_answers_requests_as_long_as_a_thousand_tasks_need(port: int, adm
         response.read()
         assert response.status == status
     connection.close()
+
+
+def test_request_that_the_server_itself_refuses_gets_an_error_in_json(port: int) -> None:
+    refused = {
+        b"GET /v0.7/tasks?" + b"x" * 70_000 + b" HTTP/1.1\r\n\r\n": 414,
+        b"GET /v0.7/tasks HTTP/1.1\r\nbad header\r\n\r\n": 400,
+    }
+    for request, status in refused.items():
+        with socket.create_connection(("127.0.0.1", port), START_SECONDS) as connection:
+            connection.sendall(request)
+            response = http.client.HTTPResponse(connection)
+            response.begin()
+            assert (response.status, response.headers["Content-Type"]) == (status, "application/json")
+            assert set(json.loads(response.read())) == {"error"}
 
 
 def test_forwarded_headers_are_not_believed_by_the_server(port: int, admin: Caller) -> None:
