@@ -7,17 +7,17 @@ from dataclasses import dataclass
 from typing import cast
 
 from flask import Flask, current_app
+
+from config.settings import Settings
 from store.accounts import Accounts
 from store.database import Database
 from store.networks import Networks
-from store.specs import Specs
-from store.versions import Versions
-from store.weights import WeightStore
-
-from config.settings import Settings
 from store.redis_connection import connect
+from store.specs import Specs
 from store.task_ledger import TaskLedger
 from store.task_queue import TaskQueue
+from store.versions import Versions
+from store.weights import WeightStore
 
 EXTENSION = "recoq"
 
