@@ -7,6 +7,7 @@ the two archive formats are looked through before torch opens them (see :mod:`in
 """
 
 import json
+import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -158,6 +159,10 @@ def _check_state(file_name: str, state: object) -> None:
             )
 
 
+# Older state dicts, some that torchvision publishes among them, lack this counter of batch normalisation.
+_TRAINING_ONLY = re.compile(r"(^|\.)num_batches_tracked$")
+
+
 def _fill(module: nn.Module, state: Mapping[str, Tensor], file_name: str, builder: str) -> None:
     expected = module.state_dict()
     misfit = next(
@@ -168,13 +173,14 @@ def _fill(module: nn.Module, state: Mapping[str, Tensor], file_name: str, builde
         ),
         None,
     )
-    if missing := [key for key in expected if key not in state]:
+    needless = _TRAINING_ONLY.search
+    if missing := [key for key in expected if key not in state and not needless(key)]:
         misfit = f"{missing[0]!r} is missing ({len(missing)} in all)"
-    elif unexpected := [key for key in state if key not in expected]:
+    elif unexpected := [key for key in state if key not in expected and not needless(key)]:
         misfit = f"{unexpected[0]!r} is unexpected ({len(unexpected)} in all)"
     if misfit is not None:
         raise NetworkError(f"The weights in {file_name} do not fit {builder}: {misfit}.")
-    module.load_state_dict(state)
+    module.load_state_dict(state, strict=False)  # what may be missing or too many has been looked at
 
 
 def _load_mean(path: Path) -> Tensor:

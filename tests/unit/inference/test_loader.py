@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+import torchvision
 from torch import nn
 
 from inference.errors import NetworkError
@@ -227,3 +228,17 @@ def test_what_is_no_state_dict_is_refused(tmp_path: Path, content: object) -> No
     write_state(classifier(), tmp_path, "weights.pth", CLASSIFIER, CLASSIFIER_KWARGS)
     torch.save(content, tmp_path / "weights.pth")
     assert "weights.pth is not a state dict" in refusal(tmp_path)
+
+
+def test_state_dict_without_the_counters_of_batch_normalisation_is_complete(tmp_path: Path) -> None:
+    model = torchvision.models.get_model("shufflenet_v2_x0_5", weights=None, num_classes=3).eval()
+    state = {key: value for key, value in model.state_dict().items() if not key.endswith("num_batches_tracked")}
+    assert len(state) < len(model.state_dict())
+    torch.save(state, tmp_path / "weights.pth")
+    (tmp_path / "architecture.json").write_text(
+        json.dumps({"builder": "shufflenet_v2_x0_5", "kwargs": {"num_classes": 3}})
+    )
+    image = images(1)[0]
+    with torch.inference_mode():
+        expected = model(image[None])[0]
+    torch.testing.assert_close(load_network(tmp_path, description(), CPU).run([(image,)])[0]["output"], expected)
