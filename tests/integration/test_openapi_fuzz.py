@@ -22,6 +22,12 @@ from tests.service import Service, service_environment
 MODEL_FOLDER = MODELS_FOLDER / "shapes-v1"
 MODEL: dict[str, Any] = json.loads((MODEL_FOLDER / "model.json").read_text())
 LONGEST_RUN_SECONDS = 200
+OPTIONS = (
+    "--phases=examples,coverage,fuzzing",
+    "--max-examples=20",
+    "--continue-on-failure",
+    "--suppress-health-check=all",
+)
 
 # All checks but one. What a valid body refers to must exist, the corners of a box must be in order, there must be one
 # number for each label or channel: much that makes a body valid cannot be said in JSON Schema, so a body that is valid
@@ -37,11 +43,15 @@ expected-statuses = ["400", "401", "403", "404", "405", "409", "414", "415"]
 [generation]
 deterministic = true
 """
-# Operations that leave a resource in place are given one, so that they get further than to a 404.
+# Every path leads to something that exists, so that requests get further than to a 404: until it is deleted.
 OF_WHAT_EXISTS = """
 [[operations]]
 include-method = ["GET", "PATCH", "PUT", "POST"]
-parameters = {{ {parameters} }}
+parameters = {kept}
+
+[[operations]]
+include-method = "DELETE"
+parameters = {to_delete}
 """
 
 
@@ -74,9 +84,8 @@ def create_network(http: httpx.Client) -> dict[str, Any]:
     return network
 
 
-@pytest.fixture(scope="module")
-def existing(http: httpx.Client) -> dict[str, Any]:
-    """The parameters of paths at which there is something."""
+def create_resources(http: httpx.Client) -> dict[str, Any]:
+    """Return the parameters of paths at which there is something from now on."""
     network = create_network(http)
     spec = create(http, "/recognition/specs", name="specification", outputs=MODEL["outputs"])
     post_processings = MODEL["post_processings"]
@@ -92,13 +101,19 @@ def existing(http: httpx.Client) -> dict[str, Any]:
     }
 
 
-def run_schemathesis(service: Service, key: str, folder: Path, configuration: str, *options: str) -> str:
+def path_parameters(values: dict[str, Any]) -> str:
+    """Return a table of TOML that fixes the parameters of paths."""
+    pairs = (f'"path.{name}" = {json.dumps(value)}' for name, value in values.items())
+    return f"{{ {', '.join(pairs)} }}"
+
+
+def run_schemathesis(service: Service, key: str, folder: Path, configuration: str) -> str:
     """Run Schemathesis in ``folder``, where it finds nothing of former runs, and return what it wrote."""
     (folder / "schemathesis.toml").write_text(configuration)
     document = f"{service.url}/v0.7/openapi.json"
     command = [sys.executable, "-m", "schemathesis.cli", "--config-file", "schemathesis.toml", "run", document]
     ended = subprocess.run(
-        [*command, "--header", f"X-API-KEY: {key}", "--continue-on-failure", "--suppress-health-check=all", *options],
+        [*command, "--header", f"X-API-KEY: {key}", *OPTIONS],
         check=False,
         cwd=folder,
         capture_output=True,
@@ -110,16 +125,14 @@ def run_schemathesis(service: Service, key: str, folder: Path, configuration: st
 
 
 def test_every_answer_is_one_that_the_document_allows(
-    service: Service, key: str, existing: dict[str, Any], tmp_path: Path
+    service: Service, key: str, http: httpx.Client, tmp_path: Path
 ) -> None:
-    parameters = ", ".join(f'"path.{name}" = {json.dumps(value)}' for name, value in existing.items())
-    configuration = CONFIGURATION + OF_WHAT_EXISTS.format(parameters=parameters)
-    phases = ("--phases=examples,coverage,fuzzing", "--max-examples=20")
-    output = run_schemathesis(service, key, tmp_path, configuration, *phases)
+    kept, to_delete = create_resources(http), create_resources(http)
+    operations = OF_WHAT_EXISTS.format(kept=path_parameters(kept), to_delete=path_parameters(to_delete))
+    output = run_schemathesis(service, key, tmp_path, CONFIGURATION + operations)
     assert re.search(r"Selected: (\d+)/\1\n\s+Tested: \1\n", output), output
 
-
-def test_what_is_created_can_be_used_until_it_is_deleted(service: Service, key: str, tmp_path: Path) -> None:
-    """Sequences of requests: those that use what the answers before them told, or have deleted."""
-    output = run_schemathesis(service, key, tmp_path, CONFIGURATION, "--phases=stateful", "--max-examples=20")
-    assert re.search(r"API Links: +[1-9]\d* covered", output), output
+    paths = {"network_id": "/networks", "spec_id": "/recognition/specs", "version_id": "/recognition/versions"}
+    for name, path in paths.items():
+        assert http.get(f"{path}/{kept[name]}").status_code == 200
+        assert http.get(f"{path}/{to_delete[name]}").status_code == 404

@@ -77,3 +77,14 @@ def test_page_loads_nothing_from_elsewhere(app: Flask, path: str) -> None:
 @pytest.mark.parametrize("name", ["nothing.js", "..%2f__init__.py", "%2e%2e/__init__.py"])
 def test_only_the_files_of_the_page_are_served(app: Flask, name: str) -> None:
     assert app.test_client().get(f"/v0.7/docs/{name}").status_code == 404
+
+
+def test_document_tells_the_bounds_that_are_checked(document: dict[str, Any]) -> None:
+    paths = document["paths"]
+    assert paths["/v0.7/recognition/specs"]["post"]["requestBody"]["required"] is True
+    assert paths["/v0.7/recognition/specs/{spec_id}"]["patch"]["requestBody"]["required"] is False
+    label = document["components"]["schemas"]["Label"]["properties"]["name"]
+    assert (label["minLength"], label["pattern"]) == (1, r"\S")
+    offset, limit = paths["/v0.7/recognition/specs"]["get"]["parameters"]
+    assert offset["schema"]["maximum"] == 2**63 - 1 - 1000
+    assert limit["schema"]["maximum"] == 1000
