@@ -1,7 +1,4 @@
-"""Trains `shapes-v1` from scratch: `python -m demo.train_classifier`.
-
-Takes about seven minutes on two cores.
-"""
+"""Trains `shapes-v1` from scratch: `python -m demo.train_classifier`."""
 
 import json
 import time

@@ -1,7 +1,4 @@
-"""Trains `shapes-detector-v1` from scratch: `python -m demo.train_detector`.
-
-Takes about eight minutes on two cores.
-"""
+"""Trains `shapes-detector-v1` from scratch: `python -m demo.train_detector`."""
 
 import time
 from pathlib import Path
