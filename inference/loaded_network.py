@@ -4,7 +4,8 @@ The loader makes it, the model cache keeps it, and the batcher feeds it.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any, Self
 
 import torch
 from torch import Tensor, nn
@@ -27,6 +28,8 @@ class LoadedNetwork:
         module: the network, in evaluation mode, on ``device``.
         takes_image_list: the network's only argument is a list of images instead of one batched tensor.
         mean_images: the values of the mean files by name, as float32 in HWC order.
+        precision: what the module computes in where that is safe (convolutions, products); the weights stay as they
+            are, and outputs of a lower precision are given as float32.
     """
 
     def __init__(
@@ -38,13 +41,27 @@ class LoadedNetwork:
         nbytes: int,
         takes_image_list: bool = False,
         mean_images: Mapping[str | None, Tensor] | None = None,
+        precision: torch.dtype = torch.float32,
     ) -> None:
         self.module = module
         self.description = description
         self.device = device
         self.nbytes = nbytes
         self.takes_image_list = takes_image_list
+        self.precision = precision
         self._mean_images = dict(mean_images or {})
+
+    def at(self, precision: torch.dtype) -> Self:
+        """Return this network, its weights shared, computing in another precision."""
+        return type(self)(
+            self.module,
+            self.description,
+            self.device,
+            nbytes=self.nbytes,
+            takes_image_list=self.takes_image_list,
+            mean_images=self._mean_images,
+            precision=precision,
+        )
 
     def mean_image(self, spec: ImageSpec) -> Tensor | None:
         """Return what to subtract from the images of an input: float32 in HWC order, or None."""
@@ -70,8 +87,10 @@ class LoadedNetwork:
     def _run_batch(self, samples: Sequence[Sample]) -> list[dict[str, Tensor]]:
         _quiet_detectors()
         try:
-            with torch.inference_mode():
-                return split_outputs(self._call(samples), len(samples), self.description.tensor_names)
+            with torch.inference_mode(), self._computing():
+                outputs = self._call(samples)
+            results = split_outputs(outputs, len(samples), self.description.tensor_names)
+            return results if self.precision is torch.float32 else [self._widened(result) for result in results]
         except (torch.OutOfMemoryError, InferenceError):
             raise
         except torch.AcceleratorError as error:
@@ -80,6 +99,15 @@ class LoadedNetwork:
             if "not enough memory" in str(error) or isinstance(error, MemoryError):  # how the CPU's allocator says it
                 raise torch.OutOfMemoryError(reason_of(error)) from error
             raise NetworkError(f"The network failed on its input: {reason_of(error)}") from error
+
+    def _computing(self) -> AbstractContextManager[object]:
+        if self.precision is torch.float32:
+            return nullcontext()
+        # The cache of casts is for training: frozen weights are never in it.
+        return torch.autocast(self.device.type, dtype=self.precision, cache_enabled=False)
+
+    def _widened(self, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+        return {name: tensor.float() if tensor.dtype is self.precision else tensor for name, tensor in tensors.items()}
 
     def _call(self, samples: Sequence[Sample]) -> object:
         if self.takes_image_list:

@@ -54,6 +54,15 @@ class ModelCache(Generic[Loaded]):
             self._load_into(key, entry, load)
         return entry.result()
 
+    def put(self, key: str, loaded: Loaded) -> None:
+        """Keep this network under ``key`` from now on, instead of what was there."""
+        entry: Future[Loaded] = Future()
+        entry.set_result(loaded)
+        with self._lock:
+            self._entries[key] = entry
+            self._entries.move_to_end(key)
+            self._evict(keep=key)
+
     def forget(self, key: str) -> None:
         """Drop a network, for example because it was deleted."""
         with self._lock:

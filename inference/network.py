@@ -57,6 +57,15 @@ class Interpolation(StrEnum):
     NEAREST = "NEAREST"
 
 
+class Precision(StrEnum):
+    """The floating-point format in which the network computes; inputs and outputs keep theirs."""
+
+    FLOAT32 = "float32"
+    BFLOAT16 = "bfloat16"
+    FLOAT16 = "float16"
+    AUTO = "auto"  # the fastest that agrees with float32, found at deployment
+
+
 @dataclass(frozen=True)
 class TargetSize:
     """The box, in pixels, that a resized image has to fill or to fit in."""
@@ -142,11 +151,14 @@ class NetworkDescription:
 
     ``batched_output`` false: the network takes one image at a time. ``tensor_names`` names, in order, the
     tensors that the network returns, when it returns a tuple or one tensor; None keeps the default names.
+    ``max_batch_size`` is its owner's word on how many images make a batch; None leaves that to measurement.
     """
 
     inputs: tuple[ImageSpec, ...]
     batched_output: bool = True
     tensor_names: tuple[str, ...] | None = None
+    precision: Precision = Precision.FLOAT32
+    max_batch_size: int | None = None
 
     @classmethod
     def from_json(cls, preprocessing: Mapping[str, Any], postprocessings: Sequence[Mapping[str, Any]] = ()) -> Self:
@@ -160,13 +172,23 @@ class NetworkDescription:
             names = tuple(str(name) for entry in postprocessings for name in entry["tensors_output"]["tensors"])
         except (KeyError, TypeError) as error:
             raise NetworkError("The network's preprocessing or postprocessings lack a field.") from error
+        try:
+            precision = Precision(preprocessing.get("precision", Precision.FLOAT32))
+        except ValueError as error:
+            raise NetworkError(f"The preprocessing cannot be used: {error}.") from error
         if not inputs:
             raise NetworkError("The preprocessing has no input.")
         if len({spec.tensor_name for spec in inputs}) != len(inputs):
             raise NetworkError("The preprocessing names an input twice.")
         if len(set(names)) != len(names):
             raise NetworkError("The postprocessings name a tensor twice.")
-        return cls(inputs, bool(preprocessing.get("batched_output", True)), names or None)
+        return cls(
+            inputs,
+            batched_output=bool(preprocessing.get("batched_output", True)),
+            tensor_names=names or None,
+            precision=precision,
+            max_batch_size=preprocessing.get("max_batch_size"),
+        )
 
     @property
     def mean_files(self) -> tuple[str, ...]:

@@ -1,52 +1,89 @@
-"""Finds out, by running a new network, what it takes and returns and how many images it stands at once.
+"""Finds out, by running a new network, what it takes and returns, and how it runs best.
 
 The workers call it when a network is deployed; what it reports is stored with the network, checked against the
 post-processings that name its tensors, and limits its batches.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from time import perf_counter
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from inference.agreement import agree
 from inference.errors import NetworkError
 from inference.loaded_network import LoadedNetwork, Sample
-from inference.network import ImageSpec, ResizeType
+from inference.network import ImageSpec, Precision, ResizeType
 from inference.preprocess import prepare_image
 from inference.regions import WHOLE_IMAGE
+from inference.tuning import (
+    DTYPES,
+    ChosenPrecision,
+    Clock,
+    best_batch_size,
+    choose_precision,
+    time_batches,
+    time_largest_batch,
+)
 
 Outputs = dict[str, Tensor]
 
 # How far the results of a batch may be from those of its samples alone, relative to the largest value: well above what
 # other algorithms for other batch sizes make of float16, well below what a network that mixes its samples makes.
-BATCH_TOLERANCE = 0.05
+BATCH_BOUND = 0.05
 
 
-def describe(network: LoadedNetwork, max_batch_size: int) -> dict[str, Any]:
-    """Run a network on synthetic images, prepared as real ones are, and report what it takes and returns.
+@dataclass(frozen=True)
+class WarmUp:
+    """A network as it is to be run, and what is to be remembered of it.
 
-    Returns:
-        ``{"inputs": [{"name", "shape", "dtype"}], "outputs": [...], "max_batch_size": int}``. Shapes have no batch
-        dimension, and null for what varies with the content or the size of the image. ``max_batch_size`` is at most
-        the one that was given, and 1 when the network takes no batches, or returns something else for a batch than
-        for its samples.
+    ``report`` is ``{"inputs": [{"name", "shape", "dtype"}], "outputs": [...], "precision": str,
+    "precision_reason": str, "max_batch_size": int, "batch_milliseconds": {size: float}}``. Shapes have no batch
+    dimension, and null for what varies with the content or the size of the image.
+    """
+
+    network: LoadedNetwork
+    report: dict[str, Any]
+
+
+def warm_up(network: LoadedNetwork, max_batch_size: int, clock: Clock = perf_counter) -> WarmUp:
+    """Run a network on synthetic images, prepared as real ones are, and find out how to run it best.
+
+    Args:
+        network: in float32, whatever precision its description asks for.
+        max_batch_size: no larger batch is chosen; 1 is, when the network takes no batches, or returns something else
+            for a batch than for its samples.
+        clock: tells the seconds.
 
     Raises:
         NetworkError: when the network fails on one image, or its outputs are not always the same.
     """
     first, second, *others = _samples(network)
     try:
+        chosen = _precision(network, [first, second], clock)
+        network = network.at(DTYPES[chosen.precision])
         results = [network.run([sample])[0] for sample in (first, second, *others)]
     except torch.OutOfMemoryError as error:
         raise NetworkError("The device has not enough memory to run the network on one image.") from error
     names = [spec.tensor_name for spec in network.description.inputs]
     inputs = [dict(zip(names, sample, strict=True)) for sample in (first, second, *others)]
-    return {
+    report = {
         "inputs": _tensors_of(inputs),
         "outputs": _tensors_of(results),
-        "max_batch_size": _largest_batch(network, [first, second], results[:2], max_batch_size),
+        "precision": chosen.precision.value,
+        "precision_reason": chosen.reason,
+        **_batches(network, [first, second], results[:2], max_batch_size, clock),
     }
+    return WarmUp(network, report)
+
+
+def _precision(network: LoadedNetwork, pair: list[Sample], clock: Clock) -> ChosenPrecision:
+    asked = network.description.precision
+    if asked is not Precision.AUTO:
+        return ChosenPrecision(asked, "The network's preprocessing says so.")
+    return choose_precision(network, pair, clock)
 
 
 def _samples(network: LoadedNetwork) -> list[Sample]:
@@ -89,43 +126,36 @@ def _dtype(tensor: Tensor) -> str:
     return str(tensor.dtype).removeprefix("torch.")
 
 
-def _largest_batch(network: LoadedNetwork, pair: list[Sample], alone: Sequence[Outputs], maximum: int) -> int:
-    """Return the largest batch that works, of ``maximum`` and its halves; 1 if already a batch of two does not."""
-    if maximum < 2 or not network.description.batched_output:
-        return 1
-    batched = _run_or_none(network, pair)
-    if batched is None or not _are_same(network, batched, alone):
-        return 1
-    size = maximum
-    while size > 2 and _run_or_none(network, [pair[index % 2] for index in range(size)]) is None:
-        size //= 2
-    return size
+def _batches(
+    network: LoadedNetwork, pair: list[Sample], alone: Sequence[Outputs], maximum: int, clock: Clock
+) -> dict[str, Any]:
+    """Return the batch size to use, and the timings that speak for it."""
+    if not network.description.batched_output or not _may_be_batched(network, pair, alone):
+        maximum = 1
+    # The owner's word stands as far as memory allows: it may be about latency, which throughput does not show.
+    wished = network.description.max_batch_size
+    if wished is None:
+        timings = time_batches(network, pair, maximum, clock)
+    else:
+        timings = time_largest_batch(network, pair, min(wished, maximum), clock)
+    if not timings:
+        raise NetworkError("The network ran on one image and then failed on the same image again.")
+    return {
+        "max_batch_size": best_batch_size(timings),
+        "batch_milliseconds": {str(timing.batch_size): round(timing.seconds * 1000, 3) for timing in timings},
+    }
 
 
-def _run_or_none(network: LoadedNetwork, samples: Sequence[Sample]) -> list[Outputs] | None:
-    try:
-        return network.run(samples)
-    except (NetworkError, torch.OutOfMemoryError):
-        return None
-
-
-def _are_same(network: LoadedNetwork, batched: Sequence[Outputs], alone: Sequence[Outputs]) -> bool:
+def _may_be_batched(network: LoadedNetwork, pair: list[Sample], alone: Sequence[Outputs]) -> bool:
     """Tell whether samples give in a batch what they give alone, up to rounding.
 
     Detectors that take a list of images go by image, and sort and cut what they find, where rounding shows: only the
     names of their outputs are compared.
     """
-    for together, single in zip(batched, alone, strict=True):
-        if together.keys() != single.keys():
-            return False
-        if not network.takes_image_list and not all(map(_are_close, together.values(), single.values())):
-            return False
-    return True
-
-
-def _are_close(one: Tensor, other: Tensor) -> bool:
-    if one.shape != other.shape:
+    try:
+        batched = network.run(pair)
+    except (NetworkError, torch.OutOfMemoryError):
         return False
-    one, other = one.to(torch.float64), other.to(torch.float64)
-    tolerance = BATCH_TOLERANCE * float(other.abs().amax()) if other.numel() else 0.0
-    return torch.allclose(one, other, rtol=0.0, atol=tolerance, equal_nan=True)
+    if network.takes_image_list:
+        return [set(one) for one in batched] == [set(one) for one in alone]
+    return agree(batched, alone, BATCH_BOUND)

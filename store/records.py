@@ -31,7 +31,8 @@ class Deployment:
     """What the deployment of a network has told so far.
 
     ``report`` is set on success: ``{"inputs": [{"name", "shape", "dtype"}], "outputs": [{"name", "shape", "dtype"}],
-    "max_batch_size": int}``, where a null in a shape is a dimension that varies. ``error`` is one sentence.
+    "precision": str, "precision_reason": str, "max_batch_size": int, "batch_milliseconds": {str: float}}``, where a
+    null in a shape is a dimension that varies. ``error`` is one sentence.
     """
 
     status: DeploymentStatus

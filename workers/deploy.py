@@ -6,7 +6,7 @@ from typing import Any
 import orjson
 
 from config.settings import Settings
-from inference.warm_up import describe
+from inference.warm_up import warm_up
 from store.errors import NotFound
 from store.networks import Networks
 from store.records import Deployment
@@ -24,15 +24,16 @@ class DeploymentHandler:
         self._runner = runner
 
     def answer(self, task: ClaimedTask) -> bytes:
-        """Return ``{"inputs": [...], "outputs": [{"name", "shape", "dtype"}], "max_batch_size"}``."""
+        """Return the report of :class:`inference.warm_up.WarmUp`."""
         network_id: int = task.request["network_id"]
         try:
             network = self._networks.get_by_id(network_id)
-            report = describe(self._runner.load(network), self._max_batch_size)
-            self._networks.record_deployment(network_id, Deployment("success", report=report))
+            found = warm_up(self._runner.load(network), self._max_batch_size)
+            self._networks.record_deployment(network_id, Deployment("success", report=found.report))
         except NotFound as error:
             raise TaskFailure("The network was deleted before it could be deployed.") from error
-        return orjson.dumps(report)
+        self._runner.keep(network, found.network)
+        return orjson.dumps(found.report)
 
     def gave_up(self, request: Mapping[str, Any], reason: str) -> None:
         """Record with the network that it cannot be used, and why."""

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 from marshmallow import ValidationError, validates_schema
 from marshmallow.validate import OneOf, Regexp
 
-from api.schemas.fields import Flag, Items, Real, Record, StrictSchema, Text
+from api.schemas.fields import Flag, Items, Real, Record, StrictSchema, Text, Whole
 
 CHANNELS = {"RGB": 3, "BGR": 3, "L": 1}
 LARGEST_SIDE = 16384
@@ -95,6 +95,18 @@ class PreprocessingSchema(StrictSchema):
 
     inputs = Items(Record(NetworkInputSchema), shortest=1, required=True)
     batched_output = Flag(load_default=True, metadata={"description": "false: the network takes one image at a time."})
+    precision = Text(
+        load_default="float32",
+        validate=OneOf(["float32", "bfloat16", "float16", "auto"]),
+        metadata={
+            "description": "What the network computes in. auto: the fastest that agrees with float32 within 2 % of an "
+            "output's largest value, on the device that deploys it; the deployment says what was chosen, and why."
+        },
+    )
+    max_batch_size = Whole(
+        1,
+        metadata={"description": "How many images make a batch at most; left out, the deployment finds it by timing."},
+    )
 
     @validates_schema
     def check_names(self, data: dict[str, Any], **kwargs: Any) -> None:

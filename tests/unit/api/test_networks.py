@@ -108,6 +108,10 @@ def test_missing_mean_file_is_named(admin: Caller) -> None:
     assert "missing" in response.get_json()["errors"]["mean.npy"][0]
 
 
+def preprocessing(**fields: Any) -> str:
+    return json.dumps({**PREPROCESSING, **fields})
+
+
 def image(**fields: Any) -> str:
     changed = {**PREPROCESSING["inputs"][0]["image"], **fields}
     kept = {name: value for name, value in changed.items() if value is not ...}
@@ -150,6 +154,8 @@ def image(**fields: Any) -> str:
         ({"preprocessing": image(mean=[1, 2, 3], mean_file="m.npy")}, "preprocessing.inputs.0.image.mean"),
         ({"preprocessing": image(mean_file="../m.npy")}, "preprocessing.inputs.0.image.mean_file"),
         ({"preprocessing": image(mean_file="m.pkl")}, "preprocessing.inputs.0.image.mean_file"),
+        ({"preprocessing": preprocessing(precision="float8")}, "preprocessing.precision"),
+        ({"preprocessing": preprocessing(max_batch_size=0)}, "preprocessing.max_batch_size"),
         ({"preprocessing": image(nonsense=1)}, "preprocessing.inputs.0.image.nonsense"),
     ],
 )
@@ -175,6 +181,8 @@ def test_preprocessing_may_be_flattened_with_its_numbers_as_text(admin: Caller) 
         "preprocessing.inputs[0]image.mean[1]": "2",
         "preprocessing.inputs[0]image.mean[2]": "3.5",
         "preprocessing.batched_output": "False",
+        "preprocessing.precision": "auto",
+        "preprocessing.max_batch_size": "8",
         "metadata.author.name": "me",
     }
     answer = admin.upload(preprocessing=None, **flat).get_json()
@@ -195,6 +203,8 @@ def test_preprocessing_may_be_flattened_with_its_numbers_as_text(admin: Caller) 
             }
         ],
         "batched_output": False,
+        "precision": "auto",
+        "max_batch_size": 8,
     }
     assert answer["metadata"] == {"author": {"name": "me"}}
 

@@ -30,7 +30,13 @@ WEIGHT_SETS = ["model.pt2", "model.torchscript", "weights.safetensors", "weights
 
 
 def description(
-    count: int = 1, *, names: list[str] | None = None, batched: bool = True, **image: Any
+    count: int = 1,
+    *,
+    names: list[str] | None = None,
+    batched: bool = True,
+    precision: str = "float32",
+    max_batch_size: int | None = None,
+    **image: Any,
 ) -> NetworkDescription:
     defaults = {
         "dimension_order": "NCHW",
@@ -41,7 +47,13 @@ def description(
     }
     inputs = [{"tensor_name": f"input_{index}", "image": {**defaults, **image}} for index in range(count)]
     postprocessings = [{"tensors_output": {"tensors": names}}] if names else []
-    return NetworkDescription.from_json({"inputs": inputs, "batched_output": batched}, postprocessings)
+    preprocessing = {
+        "inputs": inputs,
+        "batched_output": batched,
+        "precision": precision,
+        "max_batch_size": max_batch_size,
+    }
+    return NetworkDescription.from_json(preprocessing, postprocessings)
 
 
 def classifier(seed: int = 0) -> nn.Module:

@@ -133,3 +133,22 @@ def test_failures_hold_no_paths_and_one_line() -> None:
         network(raising(error)).run([(images(1)[0],)])
     assert "/srv" not in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_a_lower_precision_is_used_inside_and_float32_comes_out() -> None:
+    inside = []
+    linear = torch.nn.Linear(32, 4)
+
+    def module(x: Tensor) -> dict[str, Tensor]:
+        product = linear(x)
+        inside.append(product.dtype)
+        return {"product": product, "whole": product.to(torch.int64)}
+
+    full = network(module)
+    narrow = full.at(torch.bfloat16)
+    [expected], [result] = full.run([(images(1)[0],)]), narrow.run([(images(1)[0],)])
+    assert inside == [torch.float32, torch.bfloat16]
+    assert (result["product"].dtype, result["whole"].dtype) == (torch.float32, torch.int64)
+    assert torch.allclose(result["product"], expected["product"], atol=0.02)
+    assert not torch.equal(result["product"], expected["product"])
+    assert linear.weight.dtype is torch.float32

@@ -90,3 +90,13 @@ def test_forgotten_network_is_loaded_anew() -> None:
     cache.get("a", lambda: Weights(1))
     cache.forget("a")
     assert cache.get("a", lambda: Weights(2)).nbytes == 2
+
+
+def test_what_is_put_takes_the_place_of_what_was_loaded() -> None:
+    cache = ModelCache[Weights](25)
+    cache.get("other", lambda: Weights(10))
+    cache.get("a", lambda: Weights(10))
+    better = Weights(20)
+    cache.put("a", better)
+    assert cache.get("a", lambda: Weights(1)) is better
+    assert cache.keys() == ["a"]  # the budget holds here, too

@@ -12,7 +12,7 @@ from torch import Tensor
 from inference.errors import NetworkError
 from inference.loaded_network import LoadedNetwork
 from inference.loader import load_network
-from inference.warm_up import describe
+from inference.warm_up import warm_up
 from tests.unit.inference.seeded_networks import (
     CPU,
     SIZE,
@@ -22,8 +22,13 @@ from tests.unit.inference.seeded_networks import (
 )
 
 
+def report_of(network: LoadedNetwork, maximum: int) -> dict[str, Any]:
+    """The report with a clock that finds each run to take one second, so that the largest batch is the best."""
+    return warm_up(network, maximum, itertools.count().__next__).report
+
+
 def reported(module: Callable[..., Any], count: int = 1, maximum: int = 8, **options: Any) -> dict[str, Any]:
-    return describe(LoadedNetwork(module, description(count, **options), CPU, nbytes=0), maximum)
+    return report_of(LoadedNetwork(module, description(count, **options), CPU, nbytes=0), maximum)
 
 
 def outputs_of(module: Callable[..., Any], **options: Any) -> list[list[int | None]]:
@@ -33,15 +38,18 @@ def outputs_of(module: Callable[..., Any], **options: Any) -> list[list[int | No
 @pytest.mark.parametrize("weight_set", WEIGHT_SETS)
 def test_a_classifier_is_described(classifier_folders: dict[str, Path], weight_set: str) -> None:
     network = load_network(classifier_folders[weight_set], description(), CPU)
-    assert describe(network, 4) == {
+    assert report_of(network, 4) == {
         "inputs": [{"name": "input_0", "shape": [3, SIZE, SIZE], "dtype": "float32"}],
         "outputs": [{"name": "output", "shape": [5], "dtype": "float32"}],
+        "precision": "float32",
+        "precision_reason": "The network's preprocessing says so.",
         "max_batch_size": 4,
+        "batch_milliseconds": {"1": 1000.0, "2": 1000.0, "4": 1000.0},
     }
 
 
 def test_a_detector_is_described(detector_folder: Path) -> None:
-    report = describe(load_network(detector_folder, description(target_size="64", resize_type="NETWORK"), CPU), 2)
+    report = report_of(load_network(detector_folder, description(target_size="64", resize_type="NETWORK"), CPU), 2)
     assert report["inputs"] == [{"name": "input_0", "shape": [3, None, 64], "dtype": "float32"}]
     outputs = {output["name"]: (len(output["shape"]), output["dtype"]) for output in report["outputs"]}
     assert outputs == {"boxes": (2, "float32"), "labels": (1, "int64"), "scores": (1, "float32")}
@@ -62,12 +70,12 @@ def test_sizes_that_vary_are_null() -> None:
 
 def test_an_exported_network_of_one_image_is_not_batched(tmp_path: Path) -> None:
     write_program(torch.nn.Flatten(), tmp_path / "model.pt2", torch.zeros(1, 3, SIZE, SIZE), largest_batch=1)
-    assert describe(load_network(tmp_path, description(), CPU), 16)["max_batch_size"] == 1
+    assert report_of(load_network(tmp_path, description(), CPU), 16)["max_batch_size"] == 1
 
 
 def test_an_exported_network_of_few_images_is_batched_so_far(tmp_path: Path) -> None:
     write_program(torch.nn.Flatten(), tmp_path / "model.pt2", torch.zeros(2, 3, SIZE, SIZE), largest_batch=5)
-    assert describe(load_network(tmp_path, description(), CPU), 16)["max_batch_size"] == 4
+    assert report_of(load_network(tmp_path, description(), CPU), 16)["max_batch_size"] == 4
 
 
 def test_a_network_whose_samples_mix_is_not_batched() -> None:
@@ -88,19 +96,36 @@ def test_a_network_that_takes_no_batches_is_never_given_one() -> None:
     assert sizes == {1}
 
 
+def hungry(limit: int) -> Callable[[Tensor], Tensor]:
+    """A network that has not enough memory for more samples than that."""
+
+    def module(x: Tensor) -> Tensor:
+        if len(x) > limit:
+            raise torch.OutOfMemoryError("out of memory")
+        return x
+
+    return module
+
+
 def test_memory_limits_batches_and_is_an_error_for_one_image() -> None:
-    def hungry(limit: int) -> Callable[[Tensor], Tensor]:
-        def module(x: Tensor) -> Tensor:
-            if len(x) > limit:
-                raise torch.OutOfMemoryError("out of memory")
-            return x
-
-        return module
-
     assert reported(hungry(3), maximum=16)["max_batch_size"] == 2
     assert reported(hungry(1))["max_batch_size"] == 1
     with pytest.raises(NetworkError, match="not enough memory"):
         reported(hungry(0))
+
+
+def test_the_owner_says_the_batch_size_as_far_as_memory_and_worker_allow() -> None:
+    assert reported(lambda x: x, max_batch_size=3)["max_batch_size"] == 3
+    assert reported(lambda x: x, max_batch_size=100)["max_batch_size"] == 8
+    assert reported(hungry(3), maximum=16, max_batch_size=12)["max_batch_size"] == 3
+    assert reported(lambda x: x[:1], max_batch_size=3)["max_batch_size"] == 1
+
+
+def test_a_precision_that_was_asked_for_is_used_from_the_warm_up_on() -> None:
+    found = warm_up(LoadedNetwork(torch.nn.Linear(SIZE, 2), description(precision="bfloat16"), CPU, nbytes=0), 2)
+    assert found.network.precision is torch.bfloat16
+    assert found.report["precision"] == "bfloat16"
+    assert found.report["outputs"][0]["dtype"] == "float32"
 
 
 def test_a_network_that_does_not_run_is_a_sentence() -> None:
