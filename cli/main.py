@@ -28,6 +28,7 @@ COMMANDS = {
     "keys": Entry("cli.keys", "keys", "Create, list and revoke API keys."),
     "publish": Entry("cli.publish", "publish", "Make a model folder public, or bring it up to date."),
     "push": Entry("cli.push", "push", "Send a model folder to a running service, for your account alone."),
+    "submit": Entry("cli.submit.command", "submit", "Send many images and write what is recognised in each."),
 }
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from cli.api_client import ApiClient, ServiceAway
+from cli.client_config import service_options
 from cli.errors import CommandError
 from cli.model_folder import ModelFolder, read_model_folder
 
@@ -20,15 +21,6 @@ POLL_GROWTH = 1.5
 @click.command(short_help="Send a model folder to a running service, for your account alone.")
 @click.argument("folder", type=click.Path(path_type=Path))
 @click.option(
-    "--url",
-    envvar="RECOQ_URL",
-    default="http://127.0.0.1:8000",
-    show_default=True,
-    show_envvar=True,
-    help="Where the service is.",
-)
-@click.option("--key", envvar="RECOQ_KEY", show_envvar=True, required=True, help="An API key with the role admin.")
-@click.option(
     "--timeout",
     "timeout_seconds",
     type=click.FloatRange(min=0, min_open=True),
@@ -36,7 +28,8 @@ POLL_GROWTH = 1.5
     show_default=True,
     help="How many seconds to wait for the deployment.",
 )
-def push(folder: Path, url: str, key: str, timeout_seconds: float) -> None:
+@service_options
+def push(folder: Path, timeout_seconds: float, url: str, key: str) -> None:
     """Send the model in FOLDER to a running service, and wait until it is deployed.
 
     It becomes a network, a specification and a version that belong to the account of the key. If the deployment

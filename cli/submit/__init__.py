@@ -1,0 +1,1 @@
+"""``recoq submit``: sends many images to a specification and writes what it says of each."""

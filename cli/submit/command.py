@@ -1,0 +1,94 @@
+"""The command ``recoq submit`` and its options."""
+
+import contextlib
+from pathlib import Path
+from typing import Any
+
+import click
+import httpx
+
+from cli.api_client import ApiClient
+from cli.client_config import service_options
+from cli.submit.journal import STANDARD_OUTPUT
+from cli.submit.requests import find_target
+from cli.submit.run import Job, run
+from cli.submit.sources import check_arguments
+from cli.submit.submission import Plan
+
+TIMEOUT = httpx.Timeout(30.0, read=60.0)
+
+
+@click.command(short_help="Send many images and write what is recognised in each.")
+@click.argument("spec", metavar="SPEC_OR_SLUG")
+@click.argument("images", metavar="IMAGES...", nargs=-1, required=True)
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path, dir_okay=False, allow_dash=True),
+    default=STANDARD_OUTPUT,
+    help="Where the results go; what is in it already is not sent again.  [default: standard output]",
+)
+@click.option("-r", "--recursive", is_flag=True, help="Also take the images in folders of folders.")
+@click.option("--version", type=int, metavar="ID", help="Use this version rather than the current one.")
+@click.option("--show-discarded", is_flag=True, help="Also write what did not pass its threshold.")
+@click.option("--max-predictions", type=click.IntRange(min=1), metavar="N", help="Bound on the objects of one image.")
+@click.option(
+    "--concurrency",
+    type=click.IntRange(min=1, max=10_000),
+    default=64,
+    show_default=True,
+    metavar="N",
+    help="How many images may be under way at once.",
+)
+@click.option("--retry-errors", is_flag=True, help="Send images again that ended in an error in an earlier run.")
+@click.option(
+    "--patience",
+    "patience_seconds",
+    type=click.FloatRange(min=0),
+    default=600.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="How long to try again while the service is away.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print the closing summary as JSON on standard output.")
+@service_options
+@click.pass_context
+def submit(
+    context: click.Context,
+    *,
+    spec: str,
+    images: tuple[str, ...],
+    output: Path,
+    version: int | None,
+    max_predictions: int | None,
+    concurrency: int,
+    patience_seconds: float,
+    url: str,
+    key: str,
+    recursive: bool,
+    show_discarded: bool,
+    retry_errors: bool,
+    as_json: bool,
+) -> None:
+    """Send IMAGES to a specification, named by its ID or public slug, and write a line of JSON for each.
+
+    IMAGES are files, folders, patterns such as 'photos/*.jpg', URLs, text files (.txt) with one path or URL a line,
+    or - for such lines on standard input.
+
+    Run the same command again to go on after Ctrl-C, a power failure or new images: only what is missing in the
+    output is sent. The exit status is 0 if all images succeeded, 3 if some ended in an error, 130 after Ctrl-C, and
+    1 if the run could not go on.
+
+    Example:  recoq submit shapes-v1 photos/ --recursive -o results.jsonl
+    """
+    if as_json and output == STANDARD_OUTPUT:
+        raise click.UsageError("--json prints the summary where the results go; give the results a file with --output.")
+    check_arguments(images)
+    arguments: dict[str, Any] = {"show_discarded": True} if show_discarded else {}
+    if max_predictions is not None:
+        arguments["max_predictions"] = max_predictions
+    with contextlib.closing(ApiClient(url, key, TIMEOUT)) as client:
+        plan = Plan(find_target(client, spec, version), arguments, concurrency, patience_seconds)
+        summary = run(client, plan, Job(images, recursive, output, retry_errors))
+    summary.show(as_json=as_json)
+    context.exit(summary.exit_status)

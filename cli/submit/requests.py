@@ -1,0 +1,123 @@
+"""The requests of ``recoq submit``: one that sends an image, and few that ask what became of many."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+from uuid import uuid4
+
+from cli.api_client import ApiClient, Json, Refused
+from cli.errors import CommandError
+from cli.submit.sources import is_url
+
+IDS_IN_ONE_REQUEST = 200  # servers take lines of 4 kB, and an ID may have 10 digits
+LONGEST_WAIT_SECONDS = 5
+IMAGE_FIELD = "inputs[0]image.source"
+IMAGE_ERRORS = "inputs"
+
+EndedTasks = dict[str, Json | None]  # by ID; none for one that the service does not know any more
+
+
+class ImageRefused(Exception):
+    """This one image cannot be sent or is not taken; the message says why. Others may be."""
+
+
+@dataclass(frozen=True)
+class Target:
+    """Where images go: a specification, as ``name`` in results, the path of its inferences, and its labels."""
+
+    name: str
+    inference_path: str
+    outputs: Sequence[Json]
+
+
+@dataclass(frozen=True)
+class ImageRequest:
+    """One image, read and ready to be sent, as often as needed: its key makes all attempts one task."""
+
+    path: str
+    body: bytes | None  # none for a URL, which the service fetches
+    key: str = field(default_factory=lambda: uuid4().hex)
+
+    def send(self, client: ApiClient, target: Target, arguments: Mapping[str, Any]) -> str:
+        """Return the ID of the image's task.
+
+        Raises:
+            ImageRefused: if the service does not take this image.
+            Refused: if it would take none.
+            ServiceAway: if it is to be tried again.
+        """
+        headers = {"Idempotency-Key": self.key}
+        try:
+            if self.body is None:
+                inputs = [{"image": {"source": self.path}}]
+                answer = client.create(target.inference_path, {"inputs": inputs, **arguments}, headers)
+            else:
+                # The same bytes each time, or it would not be the same request.
+                headers["Content-Type"] = f"multipart/form-data; boundary={self.key}"
+                answer = client.upload(target.inference_path, arguments, {IMAGE_FIELD: self.body}, headers)
+        except Refused as error:
+            if _is_about_the_image(error):
+                raise ImageRefused(error.sentence) from error
+            raise
+        return str(answer["task_id"])
+
+
+def read_image(path: str) -> ImageRequest:
+    """Return the request for a file or URL.
+
+    Raises:
+        ImageRefused: if the file cannot be read.
+    """
+    if is_url(path):
+        return ImageRequest(path, None)
+    try:
+        return ImageRequest(path, Path(path).read_bytes())
+    except OSError as error:
+        raise ImageRefused(f"The file cannot be read: {error.strerror}.") from error
+
+
+def ended_tasks(client: ApiClient, task_ids: Sequence[str]) -> EndedTasks:
+    """Return those of the tasks that have ended."""
+    ended: EndedTasks = {}
+    for start in range(0, len(task_ids), IDS_IN_ONE_REQUEST):
+        asked = task_ids[start : start + IDS_IN_ONE_REQUEST]
+        page = client.get("/tasks", {"task_ids": ",".join(asked), "limit": len(asked)})
+        found = {task["id"]: task for task in page["results"]}
+        ended |= {each: found.get(each) for each in asked if each not in found or found[each]["status"] != "pending"}
+    return ended
+
+
+def lone_task(client: ApiClient, task_id: str) -> tuple[EndedTasks, bool]:
+    """Wait some seconds for a task; tell it if it has ended, and whether the service offers to wait at all."""
+    try:
+        task, waited = client.get_waiting(f"/tasks/{task_id}", LONGEST_WAIT_SECONDS)
+    except Refused as error:
+        if error.status != 404:
+            raise
+        return {task_id: None}, True
+    return ({} if task["status"] == "pending" else {task_id: task}), waited
+
+
+def find_target(client: ApiClient, spec: str, version: int | None) -> Target:
+    """Return where to send the images of ``spec``, an ID or the slug of a public one.
+
+    Raises:
+        CommandError: if the service does not have it, or ``version`` is not one of its versions.
+    """
+    public = not spec.isdecimal()
+    path = f"/recognition/{'public' if public else 'specs'}/{quote(spec, safe='')}"
+    found = client.get(path)
+    if version is None:
+        return Target(spec, f"{path}/inference", found["outputs"])
+    chosen = client.get(f"/recognition/versions/{version}")
+    if str(chosen["spec_id"]) != spec:
+        raise CommandError(f"Version {version} is of specification {chosen['spec_id']}, not of {spec}.")
+    return Target(spec, f"/recognition/versions/{version}/inference", found["outputs"])
+
+
+def _is_about_the_image(error: Refused) -> bool:
+    """Tell whether another image might be taken: the service names this one's input, or failed on it."""
+    paths = error.errors.keys()
+    return error.status in (413, 500) or (error.status == 400 and any(path.startswith(IMAGE_ERRORS) for path in paths))

@@ -1,0 +1,250 @@
+"""``recoq submit`` as a process against a running service: what is written, gone on with, and tried again."""
+
+import json
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from demo import IMAGES_FOLDER
+from tests.integration.faulty_proxy import Fault, FaultyProxy, faulty_proxy
+from tests.integration.file_server import served
+from tests.service import Service, service_environment
+
+TIMEOUT_SECONDS = 120.0
+SPEC = "shapes-v1"
+
+
+@pytest.fixture
+def images(tmp_path: Path) -> Path:
+    """A folder with twelve images of shapes."""
+    folder = tmp_path / "images"
+    folder.mkdir()
+    for number in range(12):
+        shutil.copy(IMAGES_FOLDER / ("star.jpg" if number % 2 else "circle.jpg"), folder / f"{number:02}.jpg")
+    return folder
+
+
+@pytest.fixture
+def output(tmp_path: Path) -> Path:
+    return tmp_path / "results.jsonl"
+
+
+@pytest.fixture
+def proxy(service: Service) -> Iterator[FaultyProxy]:
+    with faulty_proxy(service.url) as proxy:
+        yield proxy
+
+
+def command(service: Service, *arguments: object, url: str | None = None, spec: str = SPEC) -> list[str]:
+    options = ["--url", url or service.url, "--key", service.key]
+    return [sys.executable, "-m", "cli", "submit", spec, *map(str, arguments), *options]
+
+
+def submit(
+    service: Service, *arguments: object, url: str | None = None, spec: str = SPEC, stdin: str = ""
+) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        command(service, *arguments, url=url, spec=spec),
+        env=service_environment(service.data_folder),
+        input=stdin,
+        capture_output=True,
+        text=True,
+        timeout=TIMEOUT_SECONDS,
+        check=False,
+    )
+
+
+def results_in(path: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def label(result: dict[str, Any]) -> str:
+    best: str = result["outputs"][0]["labels"]["predicted"][0]["label_name"]
+    return best
+
+
+def test_each_image_of_a_folder_gets_a_line_with_what_is_on_it(service: Service, images: Path, output: Path) -> None:
+    ended = submit(service, images, "-o", output, "--json")
+    assert ended.returncode == 0, ended.stderr
+    results = results_in(output)
+    assert {result["path"] for result in results} == {str(path) for path in images.iterdir()}
+    for result in results:
+        assert label(result) == ("star" if int(Path(result["path"]).stem) % 2 else "circle")
+    summary = json.loads(ended.stdout)
+    assert (summary["succeeded"], summary["failed"], summary["files"]) == (12, 0, [str(output)])
+
+
+def test_next_run_sends_only_what_is_missing(service: Service, images: Path, output: Path, proxy: FaultyProxy) -> None:
+    some = sorted(images.iterdir())[:5]
+    assert submit(service, *some, "-o", output).returncode == 0
+    first = output.read_text()
+    ended = submit(service, images, *some, "-o", output, "--json", url=proxy.url)
+    assert json.loads(ended.stdout)["already_done"] == 5
+    assert len([request for request in proxy.requests if request.startswith("POST")]) == 7
+    assert output.read_text().startswith(first)
+    assert len({result["path"] for result in results_in(output)}) == len(results_in(output)) == 12
+
+
+def test_bad_images_get_their_error_and_the_exit_status_tells(service: Service, images: Path, output: Path) -> None:
+    (images / "text.jpg").write_text("this is no image")
+    (images / "empty.jpg").touch()
+    (images / "gone.jpg").symlink_to(images / "nowhere")
+    ended = submit(service, images, "-o", output)
+    assert ended.returncode == 3
+    errors = {Path(result["path"]).name: result["error"] for result in results_in(output) if result["error"]}
+    assert errors.keys() == {"text.jpg", "empty.jpg", "gone.jpg"}
+    assert "is empty" in errors["empty.jpg"]
+    assert errors["gone.jpg"] == "The file cannot be read: No such file or directory."
+    assert f"1 × {errors['text.jpg']}" in " ".join(ended.stderr.split())
+    # They are done, unless they are asked for again.
+    shutil.copy(IMAGES_FOLDER / "star.jpg", images / "empty.jpg")
+    assert submit(service, images, "-o", output).returncode == 0
+    ended = submit(service, images, "-o", output, "--retry-errors", "--json")
+    summary = json.loads(ended.stdout)
+    assert (summary["already_done"], summary["succeeded"], summary["failed"]) == (12, 1, 2)
+    assert len(results_in(output)) == 15
+
+
+def test_lists_and_urls_are_taken_and_results_go_to_a_pipe(service: Service, images: Path, tmp_path: Path) -> None:
+    with served(IMAGES_FOLDER) as files:
+        (tmp_path / "list.txt").write_text(f"{files}/star.jpg\n{images / '00.jpg'}\n")
+        ended = submit(service, tmp_path / "list.txt", "-", stdin=f"{images / '01.jpg'}\n{files}/missing.jpg\n")
+    assert ended.returncode == 3
+    results = {result["path"]: result for result in map(json.loads, ended.stdout.splitlines())}
+    assert label(results[f"{files}/star.jpg"]) == "star"
+    assert label(results[str(images / "00.jpg")]) == "circle"
+    assert label(results[str(images / "01.jpg")]) == "star"
+    assert "404" in results[f"{files}/missing.jpg"]["error"]
+
+
+def test_options_reach_the_service(service: Service, images: Path) -> None:
+    ended = submit(service, images / "00.jpg", "--show-discarded", "--max-predictions", "2")
+    labels = json.loads(ended.stdout)["outputs"][0]["labels"]
+    assert len(labels["predicted"]) == 1
+    assert len(labels["discarded"]) == 1
+
+
+def test_trouble_is_tried_again_as_late_as_the_service_asks(
+    service: Service, images: Path, output: Path, proxy: FaultyProxy
+) -> None:
+    proxy.faults.extend([Fault.BUSY, Fault.AWAY, Fault.LOST])
+    start = time.monotonic()
+    ended = submit(service, images, "-o", output, "--json", url=proxy.url)
+    assert ended.returncode == 0, ended.stderr
+    assert time.monotonic() - start > 1
+    assert json.loads(ended.stdout)["retries"] == 3
+    assert len(results_in(output)) == 12
+    posts = [request for request in proxy.requests if request.startswith("POST")]
+    assert len(posts) == 15
+    assert len(set(proxy.keys)) == 12
+
+
+def test_few_requests_ask_for_the_results_of_many(service: Service, tmp_path: Path, proxy: FaultyProxy) -> None:
+    for number in range(200):
+        (tmp_path / f"{number}.jpg").symlink_to(IMAGES_FOLDER / "star.jpg")
+    ended = submit(service, tmp_path, "-o", tmp_path / "results.jsonl", url=proxy.url)
+    assert ended.returncode == 0, ended.stderr
+    gets = [request for request in proxy.requests if request.startswith("GET")]
+    assert len(gets) < 100
+
+
+def test_interrupt_leaves_whole_lines_and_the_next_run_does_the_rest(
+    service: Service, tmp_path: Path, output: Path
+) -> None:
+    folder = tmp_path / "many"
+    folder.mkdir()
+    for number in range(2000):
+        (folder / f"{number}.jpg").symlink_to(IMAGES_FOLDER / "star.jpg")
+    with subprocess.Popen(
+        command(service, folder, "-o", output, "--concurrency", "16", "--json"),
+        env=service_environment(service.data_folder),
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        deadline = time.monotonic() + TIMEOUT_SECONDS
+        while not output.exists() or not output.stat().st_size:
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        process.send_signal(signal.SIGINT)
+        printed, _ = process.communicate(timeout=TIMEOUT_SECONDS)
+    assert process.returncode == 130
+    summary = json.loads(printed)
+    assert summary["interrupted"]
+    done = len(results_in(output))
+    assert 0 < done == summary["succeeded"] < 2000
+    for path in sorted(folder.iterdir())[20:]:
+        path.unlink()
+    assert submit(service, folder, "-o", output).returncode == 0
+    paths = [result["path"] for result in results_in(output)]
+    assert len(paths) == len(set(paths))
+    assert {str(path) for path in folder.iterdir()} <= set(paths)
+
+
+def test_killed_run_is_gone_on_with(service: Service, images: Path, output: Path) -> None:
+    with subprocess.Popen(
+        command(service, images, "-o", output, "--concurrency", "1"), env=service_environment(service.data_folder)
+    ) as process:
+        deadline = time.monotonic() + TIMEOUT_SECONDS
+        while not output.exists() or not output.stat().st_size:
+            assert time.monotonic() < deadline
+            time.sleep(0.005)
+        process.kill()
+    output.write_bytes(output.read_bytes()[:-5])
+    assert submit(service, images, "-o", output).returncode == 0
+    assert len({result["path"] for result in results_in(output)}) == len(results_in(output)) == 12
+
+
+@pytest.mark.parametrize(
+    ("arguments", "spec", "sentence"),
+    [
+        (["nowhere.jpg"], SPEC, "There is no file or folder nowhere.jpg."),
+        ([IMAGES_FOLDER], "no-such-spec", "There is no specification no-such-spec."),
+        ([IMAGES_FOLDER, "--key", "rq_wrong"], SPEC, "refused the key"),
+    ],
+)
+def test_what_cannot_work_is_one_sentence_at_once(
+    service: Service, arguments: list[object], spec: str, sentence: str
+) -> None:
+    run = [*command(service, spec=spec), *map(str, arguments)]
+    ended = subprocess.run(run, capture_output=True, text=True, timeout=TIMEOUT_SECONDS, check=False)
+    assert ended.returncode == 1
+    assert sentence in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
+def test_service_that_stays_away_ends_the_run_in_a_sentence(
+    service: Service, images: Path, output: Path, proxy: FaultyProxy
+) -> None:
+    proxy.faults.extend([Fault.AWAY] * 1000)
+    ended = submit(service, images, "-o", output, "--patience", "1", url=proxy.url)
+    assert ended.returncode == 1
+    assert "is busy or a part of it is away" in ended.stderr
+    assert results_in(output) == []
+
+
+def test_memory_stays_flat_for_very_many_paths(service: Service, tmp_path: Path, output: Path) -> None:
+    def peak_mebibytes(count: int) -> float:
+        listed = tmp_path / f"{count}.txt"
+        folder = "/none/" + 100 * "x"
+        listed.write_text("".join(f"{folder}/{number}.jpg\n" for number in range(count)))
+        run = command(service, listed, "-o", output.with_suffix(f".{count}"))
+        with psutil.Popen(run, stderr=subprocess.DEVNULL) as process:
+            peak = 0
+            while process.poll() is None:
+                try:
+                    peak = max(peak, process.memory_info().rss)
+                except psutil.Error:
+                    break
+                time.sleep(0.01)
+        assert process.returncode == 3
+        return peak / 2**20
+
+    assert peak_mebibytes(100_000) < peak_mebibytes(1_000) + 12
