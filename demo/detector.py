@@ -58,10 +58,9 @@ class Detector(nn.Module):
         self.stem = ConvolutionBlock(3, 32, kernel=8, stride=4)
         self.stages = nn.ModuleList([_stage(32, 48), _stage(48, 96), _stage(96, 128)])
         self.laterals = nn.ModuleList([nn.Conv2d(channels, width, 1) for channels in (48, 96, 128)])
-        self.head = nn.Sequential(
-            ConvolutionBlock(width, width),
-            ConvolutionBlock(width, width, shortcut=True),
-        )
+        # One head a scale: with batch normalisation, a shared one would be trained with the statistics of each
+        # scale and run with a blend of them, which hides large shapes.
+        self.heads = nn.ModuleList([_head(width) for _ in STRIDES])
         self.labels = nn.Conv2d(width, len(LABELS), 1)
         self.distances = nn.Conv2d(width, 4, 1)
         nn.init.constant_(cast(Tensor, self.labels.bias), -torch.tensor(1 / _PRIOR - 1).log().item())
@@ -73,8 +72,8 @@ class Detector(nn.Module):
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """See the class."""
         logits, distances = [], []
-        for level in self._pyramid(images):
-            features = self.head(level)
+        for level, head in zip(self._pyramid(images), self.heads, strict=True):
+            features = head(level)
             logits.append(self.labels(features).flatten(2))
             distances.append(self.distances(features).flatten(2))
         sides = torch.cat(distances, 2).transpose(1, 2).exp() * self.strides[:, None]
@@ -124,6 +123,10 @@ def _stage(channels_in: int, channels_out: int) -> nn.Sequential:
         ConvolutionBlock(channels_in, channels_out, stride=2),
         ConvolutionBlock(channels_out, channels_out, shortcut=True),
     )
+
+
+def _head(width: int) -> nn.Sequential:
+    return nn.Sequential(ConvolutionBlock(width, width), ConvolutionBlock(width, width, shortcut=True))
 
 
 def _locations() -> tuple[Tensor, Tensor]:

@@ -11,16 +11,19 @@ from demo.detector import INPUT_SIDE, Detector, DetectorProgram
 from demo.detector_loss import detection_loss
 from demo.optimisation import optimise
 from demo.scenes import SceneOptions
-from demo.training_data import draw_training_data, image_spec, normalised
+from demo.training_data import draw_training_data, image_spec, joined, normalised
 
 _SEED = 2
 _FIRST_SCENE = 2_000_000  # training scenes have seeds from here on; the evaluation's lie below
-_SCENES = SceneOptions(min_shapes=0, max_shapes=6, min_size=0.13, max_size=1.0)
+_SEVERAL = SceneOptions(min_shapes=0, max_shapes=6, min_size=0.13, max_size=1.0)
+# Large shapes are rare where several have to fit, and yet the first thing that people draw.
+_ONE_LARGE = SceneOptions(min_size=0.4, max_size=1.0)
+_LARGE_PART = 0.25
 
 
 @click.command()
 @click.option("--images", default=8_000, show_default=True, help="Scenes to draw for training.")
-@click.option("--epochs", default=10, show_default=True)
+@click.option("--epochs", default=12, show_default=True)
 @click.option("--threads", default=2, show_default=True, help="Processes that draw, then threads that train.")
 @click.option(
     "--folder",
@@ -35,7 +38,11 @@ def train(images: int, epochs: int, threads: int, folder: Path) -> None:
     torch.set_num_threads(threads)
     torch.manual_seed(_SEED)
     spec = image_spec(folder)
-    data = draw_training_data(_FIRST_SCENE, images, _SCENES, spec, processes=threads)
+    large = round(images * _LARGE_PART)
+    data = joined(
+        draw_training_data(_FIRST_SCENE, images - large, _SEVERAL, spec, processes=threads),
+        draw_training_data(_FIRST_SCENE + images, large, _ONE_LARGE, spec, processes=threads),
+    )
     print(f"drew {images} scenes in {time.monotonic() - start:.0f} s", flush=True)
     detector = Detector()
     optimise(

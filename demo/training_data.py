@@ -63,6 +63,15 @@ def draw_training_data(
     return TrainingData(images, boxes, labels)
 
 
+def joined(*parts: TrainingData) -> TrainingData:
+    """Return the scenes of all parts as one."""
+    return TrainingData(
+        torch.cat([part.images for part in parts]),
+        torch.cat([part.boxes for part in parts]),
+        torch.cat([part.labels for part in parts]),
+    )
+
+
 def batches(data: TrainingData, batch_size: int, generator: torch.Generator) -> Iterator[TrainingData]:
     """One epoch of whole batches, shuffled, each image turned, mirrored and recoloured at random."""
     order = torch.randperm(len(data.images), generator=generator)

@@ -87,7 +87,7 @@ def test_one_plain_shape_is_found_once(detector: DemoModel, kind: str) -> None:
     images = [
         image_of((640, 480), background, Drawn(kind, x, y, radius, fill=colour))
         for background, colour in COLOURS
-        for x, y, radius in ((320, 240, 150), (60, 60, 50), (500, 350, 90))
+        for x, y, radius in ((320, 240, 235), (320, 240, 150), (60, 60, 50), (500, 350, 90))
     ]
     found = [[prediction.label for prediction in predictions] for predictions in detector.recognise(images)]
     assert found == [[LABELS.index(kind)]] * len(images)
