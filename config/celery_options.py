@@ -6,7 +6,7 @@ that would duplicate them is off.
 
 from typing import Any
 
-from config.queues import DEPLOYMENT_QUEUE, INFERENCE_QUEUE
+from config.queues import RECOVERY_QUEUE
 from config.settings import Settings
 
 SOCKET_TIMEOUT_SECONDS = 2.0  # a frozen Redis must turn into an error before a client gives up
@@ -27,9 +27,10 @@ def celery_options(settings: Settings) -> dict[str, Any]:
             "visibility_timeout": VISIBILITY_TIMEOUT_SECONDS,
             "unacked_restore_interval": RESTORE_INTERVAL_SECONDS,
             "unacked_restore_throttle": 1,
+            "priority_steps": [0],  # priorities are queues: kombu's own steps would let low ones starve
         },
         "task_ignore_result": True,
-        "task_default_queue": INFERENCE_QUEUE,
+        "task_default_queue": RECOVERY_QUEUE,
         "task_default_delivery_mode": "transient",
         "task_serializer": "json",
         "accept_content": ["json"],
@@ -42,6 +43,3 @@ def celery_options(settings: Settings) -> dict[str, Any]:
         "worker_redirect_stdouts": False,
         "enable_utc": True,
     }
-
-
-WORKER_QUEUES = (INFERENCE_QUEUE, DEPLOYMENT_QUEUE)

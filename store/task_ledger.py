@@ -4,34 +4,24 @@ The API submits and reads, the workers claim and finish. A Celery message is onl
 may run is decided here, under leases, and the first final state wins, so running a task twice is harmless. Everything
 that must not be torn apart is one Lua script (``store/lua``).
 
-Keys: ``recoq:task:<id>`` (hash), ``recoq:inputs:<id>`` (list of staged bytes, gone when the task ends),
-``recoq:pending`` (sorted by when last enqueued), ``recoq:leases`` (sorted by when they run out), ``recoq:counter``.
-Times are seconds since the epoch.
+``task_keys`` lists its keys, ``task_recovery`` finds what was lost. Times are seconds since the epoch.
 """
 
 import time
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
-from importlib.resources import files
 from typing import Any
 
 import orjson
 from redis import Redis
-from redis.commands.core import Script
 
 from config.queues import TaskKind
 from store.errors import NotFound
 from store.redis_connection import redis_errors_as_unavailable
+from store.task_keys import COUNTER_KEY, INPUTS_PREFIX, LEASES_KEY, TASK_PREFIX, WAITING_PREFIX, ledger_script
 from store.task_records import ClaimedTask, NewTask, Outcome, TaskRecord, TaskStatus
 
-TASK_PREFIX = "recoq:task:"
-INPUTS_PREFIX = "recoq:inputs:"
-COUNTER_KEY = "recoq:counter"
-PENDING_KEY = "recoq:pending"
-LEASES_KEY = "recoq:leases"
-
 READ_FIELDS = ("account", "kind", "status", "error", "data", "created", "updated")
-MOST_LOST_AT_ONCE = 1000
 
 
 class AttemptsExhausted(Exception):
@@ -48,16 +38,11 @@ class TaskLedger:
     def __init__(self, redis: Redis, task_ttl_seconds: int) -> None:
         self._redis = redis
         self._ttl = task_ttl_seconds
-        self._submit = self._script("submit")
-        self._claim = self._script("claim")
-        self._finish = self._script("finish")
-        self._renew = self._script("renew")
-        self._release = self._script("release")
-        self._find_lost = self._script("find_lost")
-
-    def _script(self, name: str) -> Script:
-        source = files("store").joinpath("lua", f"{name}.lua").read_text()
-        return self._redis.register_script(source)
+        self._submit = ledger_script(redis, "submit")
+        self._discard = ledger_script(redis, "discard")
+        self._claim = ledger_script(redis, "claim")
+        self._finish = ledger_script(redis, "finish")
+        self._renew = ledger_script(redis, "renew")
 
     def check(self) -> None:
         """Raise ``Unavailable`` unless Redis answers."""
@@ -68,18 +53,16 @@ class TaskLedger:
 
     def submit(self, new: NewTask) -> str:
         """Record a task as pending, with its inputs, and return its ID."""
-        arguments: list[Any] = [TASK_PREFIX, INPUTS_PREFIX, new.account_id, new.kind.value]
+        arguments: list[Any] = [TASK_PREFIX, INPUTS_PREFIX, new.account_id, new.kind.value, new.queue]
         arguments += [orjson.dumps(new.request), time.time(), *new.inputs]
         with redis_errors_as_unavailable():
-            return str(self._submit(keys=[COUNTER_KEY, PENDING_KEY], args=arguments))
+            return str(self._submit(keys=[COUNTER_KEY, WAITING_PREFIX + new.queue], args=arguments))
 
     def discard(self, task_id: str) -> None:
         """Forget a task as if it had never been accepted."""
-        with redis_errors_as_unavailable(), self._redis.pipeline() as pipeline:
-            pipeline.delete(TASK_PREFIX + task_id, INPUTS_PREFIX + task_id)
-            pipeline.zrem(PENDING_KEY, task_id)
-            pipeline.zrem(LEASES_KEY, task_id)
-            pipeline.execute()
+        keys = [TASK_PREFIX + task_id, INPUTS_PREFIX + task_id, LEASES_KEY]
+        with redis_errors_as_unavailable():
+            self._discard(keys=keys, args=[task_id, WAITING_PREFIX])
 
     def get(self, account_id: int, task_id: str) -> TaskRecord:
         """Return a task of this account.
@@ -101,7 +84,7 @@ class TaskLedger:
         records = (_record(task_id, row) for task_id, row in zip(task_ids, rows, strict=True) if row[0])
         return [record for record in records if record.account_id == account_id]
 
-    # For the workers: claim, renew, finish, hand back, find what was lost.
+    # For the workers: claim, renew, finish.
 
     def claim(self, task_id: str, worker: str, lease_seconds: float, max_attempts: int) -> ClaimedTask | None:
         """Take a pending task under a lease; ``None`` if it has ended, is gone, or another worker holds it.
@@ -111,8 +94,9 @@ class TaskLedger:
         """
         now = time.time()
         keys = [TASK_PREFIX + task_id, INPUTS_PREFIX + task_id, LEASES_KEY]
+        arguments: list[Any] = [task_id, worker, now, now + lease_seconds, max_attempts, WAITING_PREFIX]
         with redis_errors_as_unavailable():
-            answer = self._claim(keys=keys, args=[task_id, worker, now, now + lease_seconds, max_attempts])
+            answer = self._claim(keys=keys, args=arguments)
         if answer[0] not in {b"claimed", b"exhausted"}:
             return None
         verdict, attempt, kind, request, inputs = answer
@@ -126,9 +110,9 @@ class TaskLedger:
 
         With an ``attempt``, the outcome counts only if no later attempt has begun.
         """
-        keys = [TASK_PREFIX + task_id, INPUTS_PREFIX + task_id, LEASES_KEY, PENDING_KEY]
+        keys = [TASK_PREFIX + task_id, INPUTS_PREFIX + task_id, LEASES_KEY]
         arguments: list[Any] = [task_id, "" if attempt is None else attempt, outcome.status.value]
-        arguments += [outcome.error or "", outcome.data or b"", time.time(), self._ttl]
+        arguments += [outcome.error or "", outcome.data or b"", time.time(), self._ttl, WAITING_PREFIX]
         with redis_errors_as_unavailable():
             return bool(self._finish(keys=keys, args=arguments))
 
@@ -136,31 +120,6 @@ class TaskLedger:
         """Extend the leases of tasks that are being worked on."""
         with redis_errors_as_unavailable():
             self._renew(keys=[LEASES_KEY], args=[time.time() + lease_seconds, *task_ids])
-
-    def release(self, claimed: ClaimedTask) -> bool:
-        """Give back a task that was claimed but not started; true if it is now free for another worker."""
-        with redis_errors_as_unavailable():
-            kind = self._release(keys=[TASK_PREFIX + claimed.id, LEASES_KEY], args=[claimed.id, claimed.attempt])
-        return kind is not None
-
-    def find_lost(self, *, enqueued_before: float, queues_empty: bool) -> list[tuple[str, TaskKind]]:
-        """Return pending tasks that nothing will run unless they are enqueued again, at most a thousand.
-
-        These are the tasks whose lease ran out, and, when the queues are empty, those that were last enqueued before
-        ``enqueued_before`` and that nobody holds. They count as enqueued now.
-        """
-        arguments: list[Any] = [
-            TASK_PREFIX,
-            time.time(),
-            enqueued_before,
-            MOST_LOST_AT_ONCE,
-            int(queues_empty),
-        ]
-        with redis_errors_as_unavailable():
-            flat = self._find_lost(keys=[PENDING_KEY, LEASES_KEY], args=arguments)
-        return [
-            (task_id.decode(), TaskKind(kind.decode())) for task_id, kind in zip(flat[::2], flat[1::2], strict=True)
-        ]
 
 
 def _record(task_id: str, row: Sequence[bytes | None]) -> TaskRecord:

@@ -1,6 +1,6 @@
 """Publishes task IDs to the workers, by task name, through Celery.
 
-The API submits through it and the reconciler enqueues lost tasks again; neither imports the workers.
+The API submits through it and the reconciler resumes lost tasks; neither imports the workers.
 """
 
 import contextlib
@@ -9,13 +9,14 @@ from celery import Celery
 from kombu.exceptions import OperationalError
 from redis import Redis, RedisError
 
-from config.celery_options import WORKER_QUEUES, celery_options
-from config.queues import CELERY_TASK_NAMES, QUEUE_OF_KIND, TaskKind
+from config.celery_options import celery_options
+from config.queues import CELERY_TASK_NAMES, RECOVERY_QUEUE, WORKER_QUEUES, TaskKind
 from config.settings import Settings
 from store.errors import Unavailable
 from store.redis_connection import redis_errors_as_unavailable
+from store.task_keys import WAITING_PREFIX
 from store.task_ledger import TaskLedger
-from store.task_records import NewTask
+from store.task_records import FreeTask, NewTask
 
 
 class TaskQueue:
@@ -35,24 +36,28 @@ class TaskQueue:
         """
         task_id = self._ledger.submit(new)
         try:
-            self.publish(new.kind, task_id)
+            self._publish(new.kind, task_id, new.queue)
         except Unavailable:
             with contextlib.suppress(Unavailable):
                 self._ledger.discard(task_id)
             raise
         return task_id
 
-    def publish(self, kind: TaskKind, task_id: str) -> None:
-        """Tell the workers that a recorded task waits.
+    def resume(self, task: FreeTask) -> None:
+        """Tell the workers of a task that was lost or given back, ahead of those that wait.
 
         Raises:
             Unavailable: if the message could not be sent.
         """
+        self._publish(task.kind, task.id, RECOVERY_QUEUE)
+
+    def _publish(self, kind: TaskKind, task_id: str, queue: str) -> None:
         try:
             self._celery.send_task(
                 CELERY_TASK_NAMES[kind],
                 args=(task_id,),
-                queue=QUEUE_OF_KIND[kind],
+                task_id=task_id,  # by which the reconciler knows the message
+                queue=queue,
                 retry=False,
                 ignore_result=True,
             )
@@ -60,10 +65,10 @@ class TaskQueue:
             raise Unavailable("The task queue is not reachable.") from error
 
     def depth(self) -> int:
-        """Return how many messages wait that no worker has taken yet."""
+        """Return how many tasks wait that no worker has claimed yet."""
         with redis_errors_as_unavailable(), self._redis.pipeline(transaction=False) as pipeline:
             for queue in WORKER_QUEUES:
-                pipeline.llen(queue)
+                pipeline.zcard(WAITING_PREFIX + queue)
             return sum(pipeline.execute())
 
     def close(self) -> None:

@@ -6,7 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from config.queues import TaskKind
+from config.queues import Priority, TaskKind, queue_of
 
 
 class TaskStatus(StrEnum):
@@ -29,6 +29,12 @@ class NewTask:
     kind: TaskKind
     request: Mapping[str, Any]
     inputs: Sequence[bytes] = field(default=(), repr=False)
+    priority: Priority = Priority.NORMAL
+
+    @property
+    def queue(self) -> str:
+        """The queue in which the task waits at first."""
+        return queue_of(self.kind, self.priority, self.account_id)
 
 
 @dataclass(frozen=True)
@@ -57,6 +63,14 @@ class ClaimedTask:
     attempt: int
     request: Mapping[str, Any]
     inputs: Sequence[bytes] = field(repr=False)
+
+
+@dataclass(frozen=True)
+class FreeTask:
+    """A pending task that was lost or given back, and has to be enqueued again."""
+
+    id: str
+    kind: TaskKind
 
 
 @dataclass(frozen=True)

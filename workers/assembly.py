@@ -13,6 +13,7 @@ from store.networks import Networks
 from store.redis_connection import connect
 from store.task_ledger import TaskLedger
 from store.task_queue import TaskQueue
+from store.task_recovery import TaskRecovery
 from store.versions import Versions
 from store.weights import WeightStore
 from workers.catalogue import Catalogue
@@ -65,4 +66,4 @@ def assemble(settings: Settings, worker_name: str) -> WorkerParts:
             TaskKind.DEPLOYMENT: DeploymentHandler(settings, networks, network_runner),
         },
     )
-    return WorkerParts(runner, batcher, leases, Reconciler(ledger, TaskQueue(settings, redis, ledger)))
+    return WorkerParts(runner, batcher, leases, Reconciler(TaskRecovery(redis), TaskQueue(settings, redis, ledger)))

@@ -13,8 +13,8 @@ from typing import Any
 from celery import signals
 from celery.exceptions import SecurityWarning
 
-from config.celery_options import WORKER_QUEUES
 from config.log_setup import set_up_logging
+from config.queues import WORKER_QUEUES
 from config.settings import Settings
 from store.migrate import require_current_schema
 from workers.assembly import assemble

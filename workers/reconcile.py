@@ -7,23 +7,22 @@ To enqueue a task that was not lost is harmless: the ledger lets only one worker
 
 import logging
 import threading
-import time
 
 from store.errors import Unavailable
-from store.task_ledger import TaskLedger
 from store.task_queue import TaskQueue
+from store.task_recovery import TaskRecovery
 
 logger = logging.getLogger(__name__)
 
-INTERVAL_SECONDS = 2.0
-GRACE_SECONDS = 5.0  # how long a message may be under way to a worker before it counts as lost
+INTERVAL_SECONDS = 1.0
+MISSING_FOR_SECONDS = 4.0  # how long a message may be in the hands of a worker before it counts as lost
 
 
 class Reconciler:
     """The thread that looks for lost tasks."""
 
-    def __init__(self, ledger: TaskLedger, queue: TaskQueue) -> None:
-        self._ledger = ledger
+    def __init__(self, recovery: TaskRecovery, queue: TaskQueue) -> None:
+        self._recovery = recovery
         self._queue = queue
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._reconcile_until_stopped, name="reconciler", daemon=True)
@@ -39,11 +38,9 @@ class Reconciler:
 
     def reconcile_once(self) -> int:
         """Enqueue what is lost now and return how many tasks that were."""
-        lost = self._ledger.find_lost(
-            enqueued_before=time.time() - GRACE_SECONDS, queues_empty=self._queue.depth() == 0
-        )
-        for task_id, kind in lost:
-            self._queue.publish(kind, task_id)
+        lost = self._recovery.find_lost(MISSING_FOR_SECONDS)
+        for task in lost:
+            self._queue.resume(task)
         return len(lost)
 
     def _reconcile_until_stopped(self) -> None:

@@ -1,8 +1,8 @@
 -- Gives a pending task to one worker under a lease, unless another one holds it or it has been tried too often.
 -- KEYS: task, inputs, leases
--- ARGV: id, worker, now (seconds), lease end (seconds), most attempts
+-- ARGV: id, worker, now (seconds), lease end (seconds), most attempts, waiting prefix
 -- Returns {'gone'}, {'ended'}, {'held'}, {'exhausted', attempts, kind, request} or {'claimed', attempt, kind, request, inputs}.
-local task = redis.call('HMGET', KEYS[1], 'status', 'attempts', 'kind', 'request')
+local task = redis.call('HMGET', KEYS[1], 'status', 'attempts', 'kind', 'request', 'queue')
 if not task[1] then return {'gone'} end
 if task[1] ~= 'pending' then return {'ended'} end
 local lease = redis.call('ZSCORE', KEYS[3], ARGV[1])
@@ -11,4 +11,5 @@ if tonumber(task[2]) >= tonumber(ARGV[5]) then return {'exhausted', tonumber(tas
 local attempt = redis.call('HINCRBY', KEYS[1], 'attempts', 1)
 redis.call('HSET', KEYS[1], 'worker', ARGV[2])
 redis.call('ZADD', KEYS[3], ARGV[4], ARGV[1])
+redis.call('ZREM', ARGV[6] .. task[5], ARGV[1])
 return {'claimed', attempt, task[3], task[4], redis.call('LRANGE', KEYS[2], 0, -1)}

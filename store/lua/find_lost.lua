@@ -1,28 +1,49 @@
--- Finds pending tasks that no live worker holds and that have not been enqueued since a given time, and marks them
--- as enqueued now, so that two reconcilers do not both take them.
--- KEYS: pending index, leases
--- ARGV: task prefix, now (seconds), enqueued before (seconds), most tasks, '1' if the queues are empty
+-- Finds pending tasks that nothing would start, and moves them to the recovery queue, so that no two reconcilers take
+-- them: those whose lease ran out, and those that wait but whose message has been missing for a while.
+--
+-- Messages leave a queue in order of arrival, so who has waited for longer than the oldest message there has none in
+-- the queue. It may be on its way to the queue or in a worker's hands; the task counts as lost only if it still waits a
+-- while after that was seen.
+-- KEYS: leases, missing, waiting index of the recovery queue
+-- ARGV: task prefix, waiting prefix, now (seconds), missing before (seconds), slack (seconds), most tasks,
+--       recovery queue, all queues ...
 -- Returns id, kind, id, kind, ...
+local leases, missing, recovering = unpack(KEYS)
+local task_prefix, waiting_prefix, now, missing_before, slack, most, recovery_queue = unpack(ARGV)
 local lost = {}
-local function take(id)
-  local kind = redis.call('HGET', ARGV[1] .. id, 'kind')
-  redis.call('ZREM', KEYS[2], id)
-  if kind then
-    redis.call('ZADD', KEYS[1], ARGV[2], id)
-    lost[#lost + 1] = id
-    lost[#lost + 1] = kind
-  else
-    redis.call('ZREM', KEYS[1], id)
+
+local function recover(id, was_claimed)
+  local task = redis.call('HMGET', task_prefix .. id, 'kind', 'queue', 'status')
+  if task[3] ~= 'pending' then return end
+  local waited = redis.call('ZREM', waiting_prefix .. task[2], id) == 1
+  if not (waited or was_claimed) then return end
+  redis.call('HSET', task_prefix .. id, 'queue', recovery_queue)
+  redis.call('ZADD', recovering, now, id)
+  lost[#lost + 1] = id
+  lost[#lost + 1] = task[1]
+end
+
+for _, id in ipairs(redis.call('ZRANGEBYSCORE', leases, '-inf', now, 'LIMIT', 0, most)) do
+  redis.call('ZREM', leases, id)
+  recover(id, true)
+end
+
+for _, id in ipairs(redis.call('ZRANGEBYSCORE', missing, '-inf', missing_before, 'LIMIT', 0, most)) do
+  redis.call('ZREM', missing, id)
+  recover(id, false)
+end
+
+for index = 8, #ARGV do
+  local waiting = waiting_prefix .. ARGV[index]
+  local until_when = now
+  local oldest = redis.call('LINDEX', ARGV[index], -1)
+  if oldest then
+    -- A message of a task that does not wait any more says nothing; it leaves the queue next.
+    until_when = redis.call('ZSCORE', waiting, cjson.decode(oldest).headers.id) or 0
   end
-end
--- Their worker died: its lease ran out.
-for _, id in ipairs(redis.call('ZRANGEBYSCORE', KEYS[2], '-inf', ARGV[2], 'LIMIT', 0, ARGV[4])) do
-  take(id)
-end
--- Their message died: no message is left that could start them.
-if ARGV[5] == '1' then
-  for _, id in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', ARGV[3], 'LIMIT', 0, ARGV[4])) do
-    if not redis.call('ZSCORE', KEYS[2], id) then take(id) end
+  local bound = '(' .. string.format('%.6f', until_when - slack)
+  for _, id in ipairs(redis.call('ZRANGEBYSCORE', waiting, '-inf', bound, 'LIMIT', 0, most)) do
+    redis.call('ZADD', missing, 'NX', now, id)
   end
 end
 return lost

@@ -1,8 +1,8 @@
 -- Ends a task once: the first final state wins, and an outcome of an attempt that was superseded is dropped.
--- KEYS: task, inputs, leases, pending index
--- ARGV: id, attempt ('' for whoever asks), status, error, data, now (seconds), time to live (seconds)
+-- KEYS: task, inputs, leases
+-- ARGV: id, attempt ('' for whoever asks), status, error, data, now (seconds), time to live (seconds), waiting prefix
 -- Returns 1 if this call ended the task, else 0.
-local task = redis.call('HMGET', KEYS[1], 'status', 'attempts')
+local task = redis.call('HMGET', KEYS[1], 'status', 'attempts', 'queue')
 if task[1] ~= 'pending' then return 0 end
 if ARGV[2] ~= '' and task[2] ~= ARGV[2] then return 0 end
 redis.call('HSET', KEYS[1], 'status', ARGV[3], 'updated', ARGV[6])
@@ -15,5 +15,5 @@ redis.call('HDEL', KEYS[1], 'request')
 redis.call('EXPIRE', KEYS[1], ARGV[7])
 redis.call('DEL', KEYS[2])
 redis.call('ZREM', KEYS[3], ARGV[1])
-redis.call('ZREM', KEYS[4], ARGV[1])
+redis.call('ZREM', ARGV[8] .. task[3], ARGV[1])
 return 1

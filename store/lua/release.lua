@@ -1,8 +1,17 @@
--- Gives a claimed task back untried, for a worker that stops before it could start on it.
--- KEYS: task, leases    ARGV: id, attempt
--- Returns the kind of the task if it is now free to be claimed, else false.
-local task = redis.call('HMGET', KEYS[1], 'status', 'attempts', 'kind')
-if task[1] ~= 'pending' or task[2] ~= ARGV[2] then return false end
-redis.call('HINCRBY', KEYS[1], 'attempts', -1)
-redis.call('ZREM', KEYS[2], ARGV[1])
-return task[3]
+-- Gives claimed tasks back untried, for a worker that stops before it is done with them. They wait in the recovery queue.
+-- KEYS: leases, waiting index of the recovery queue
+-- ARGV: task prefix, recovery queue, now (seconds), id, attempt, id, attempt, ...
+-- Returns id, kind, id, kind, ... of those that are now free to be claimed.
+local free = {}
+for index = 4, #ARGV, 2 do
+  local key = ARGV[1] .. ARGV[index]
+  local task = redis.call('HMGET', key, 'status', 'attempts', 'kind')
+  if task[1] == 'pending' and task[2] == ARGV[index + 1] and redis.call('ZREM', KEYS[1], ARGV[index]) == 1 then
+    redis.call('HINCRBY', key, 'attempts', -1)
+    redis.call('HSET', key, 'queue', ARGV[2])
+    redis.call('ZADD', KEYS[2], ARGV[3], ARGV[index])
+    free[#free + 1] = ARGV[index]
+    free[#free + 1] = task[3]
+  end
+end
+return free

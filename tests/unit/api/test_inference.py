@@ -8,6 +8,7 @@ import pytest
 import redis
 
 from api.services import Services
+from config.queues import WORKER_QUEUES
 from config.settings import Settings
 from store.records import Deployment
 from tests.unit.api.callers import JPEG, PREPROCESSING, Caller
@@ -322,5 +323,6 @@ def test_raw_tensors_of_a_network_are_asked_by_name(
 def test_accepted_task_is_announced_to_the_workers(admin: Caller, path: str, api_settings: Settings) -> None:
     task_id = admin.post(path, json=image()).get_json()["task_id"]
     with redis.Redis.from_url(api_settings.redis_url) as client:
-        newest = orjson.loads(client.lrange("recoq.inference", 0, 0)[0])  # type: ignore[index]
+        waiting = [message for queue in WORKER_QUEUES for message in client.lrange(queue, 0, 0)]
+    newest = max((orjson.loads(message) for message in waiting), key=lambda message: int(message["headers"]["id"]))
     assert f'"{task_id}"' in base64.b64decode(newest["body"]).decode()

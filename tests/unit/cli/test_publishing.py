@@ -48,7 +48,7 @@ def assert_nothing_is_left(services: Services, settings: Settings) -> None:
     assert services.networks.list(None, 0, 10).total == 0
     assert services.specs.list(None, 0, 10).total == 0
     assert not [path for path in (settings.data_folder / "weights").rglob("*") if path.is_file()]
-    assert services.ledger.find_lost(enqueued_before=time.time() + 60, queues_empty=True) == []
+    assert services.queue.depth() == 0
 
 
 @pytest.fixture

@@ -144,34 +144,6 @@ def test_renewed_lease_keeps_others_out(ledger: TaskLedger) -> None:
     assert claim(ledger, task_id, "w2") is None
 
 
-def test_renewal_does_not_bring_back_a_lease_that_was_taken_away(ledger: TaskLedger) -> None:
-    task_id = ledger.submit(TASK)
-    claim(ledger, task_id, "w1", lease_seconds=-1)
-    assert ledger.find_lost(enqueued_before=0, queues_empty=False) == [(task_id, TaskKind.RECOGNITION)]
-    ledger.renew([task_id], 60)
-    assert claim(ledger, task_id, "w2") is not None
-
-
-def test_task_of_a_dead_worker_is_found_once(ledger: TaskLedger) -> None:
-    task_id = ledger.submit(TASK)
-    claim(ledger, task_id, lease_seconds=-1)
-    assert ledger.find_lost(enqueued_before=0, queues_empty=False) == [(task_id, TaskKind.RECOGNITION)]
-    assert ledger.find_lost(enqueued_before=0, queues_empty=False) == []
-
-
-def test_task_without_a_message_is_found_when_the_queues_are_empty(ledger: TaskLedger) -> None:
-    task_id = ledger.submit(TASK)
-    later = time.time() + 1
-    assert ledger.find_lost(enqueued_before=later, queues_empty=False) == []
-    assert ledger.find_lost(enqueued_before=time.time() - 60, queues_empty=True) == []
-    assert ledger.find_lost(enqueued_before=later, queues_empty=True) == [(task_id, TaskKind.RECOGNITION)]
-
-
-def test_held_task_is_not_lost(ledger: TaskLedger) -> None:
-    claim(ledger, ledger.submit(TASK))
-    assert ledger.find_lost(enqueued_before=time.time() + 1, queues_empty=True) == []
-
-
 def test_discarded_task_leaves_nothing(ledger: TaskLedger, client: redis.Redis) -> None:
     ledger.discard(ledger.submit(TASK))
     assert client.keys() == [b"recoq:counter"]

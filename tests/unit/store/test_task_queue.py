@@ -8,13 +8,13 @@ from dataclasses import replace
 import pytest
 import redis
 
-from config.queues import INFERENCE_QUEUE, TaskKind
+from config.queues import RECOVERY_QUEUE, Priority, TaskKind
 from config.settings import read_settings
 from store.errors import Unavailable
 from store.redis_connection import connect
 from store.task_ledger import TaskLedger
 from store.task_queue import TaskQueue
-from store.task_records import NewTask
+from store.task_records import FreeTask, NewTask
 
 TASK = NewTask(1, TaskKind.RECOGNITION, {}, [b"image"])
 
@@ -33,10 +33,36 @@ def make_queue(client: redis.Redis, broker_url: str) -> TaskQueue:
 def test_submitted_task_is_announced_by_id_alone(client: redis.Redis, empty_redis: str) -> None:
     queue = make_queue(client, empty_redis)
     task_id = queue.submit(TASK)
-    message = json.loads(client.lindex(INFERENCE_QUEUE, 0))
+    message = json.loads(client.lindex("recoq.normal.1", 0))
     assert message["headers"]["task"] == "recoq.recognise"
+    assert message["headers"]["id"] == task_id
     assert json.loads(base64.b64decode(message["body"]))[0] == [task_id]
     assert queue.depth() == 1
+    queue.close()
+
+
+@pytest.mark.parametrize(
+    ("task", "expected"),
+    [
+        (replace(TASK, priority=Priority.HIGH), "recoq.high.1"),
+        (replace(TASK, account_id=18, priority=Priority.LOW), "recoq.low.2"),
+        (replace(TASK, kind=TaskKind.DEPLOYMENT), "recoq.deployment"),
+    ],
+)
+def test_task_waits_by_its_priority_and_account(
+    client: redis.Redis, empty_redis: str, task: NewTask, expected: str
+) -> None:
+    queue = make_queue(client, empty_redis)
+    queue.submit(task)
+    assert client.llen(expected) == 1
+    queue.close()
+
+
+def test_resumed_task_goes_ahead_of_those_that_wait(client: redis.Redis, empty_redis: str) -> None:
+    queue = make_queue(client, empty_redis)
+    queue.resume(FreeTask("5", TaskKind.TENSORS))
+    message = json.loads(client.lindex(RECOVERY_QUEUE, 0))
+    assert (message["headers"]["task"], message["headers"]["id"]) == ("recoq.infer_tensors", "5")
     queue.close()
 
 

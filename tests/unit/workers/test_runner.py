@@ -17,6 +17,7 @@ from store.redis_connection import connect
 from store.task_ledger import TaskLedger
 from store.task_queue import TaskQueue
 from store.task_records import ClaimedTask, NewTask, TaskRecord
+from store.task_recovery import TaskRecovery
 from workers.errors import TaskFailure
 from workers.leases import Leases
 from workers.reconcile import Reconciler
@@ -50,6 +51,7 @@ class Worker:
     settings: Settings
     ledger: TaskLedger
     queue: TaskQueue
+    recovery: TaskRecovery
     leases: Leases
 
     def runner(self, handler: Handler) -> TaskRunner:
@@ -70,7 +72,7 @@ def worker(empty_redis: str) -> Iterator[Worker]:
         queue = TaskQueue(settings, client, ledger)
         leases = Leases(ledger, settings.lease_seconds)
         leases.start()
-        yield Worker(settings, ledger, queue, leases)
+        yield Worker(settings, ledger, queue, TaskRecovery(client), leases)
         leases.stop()
         queue.close()
 
@@ -133,7 +135,7 @@ def test_task_whose_workers_died_is_given_up_with_the_count(worker: Worker) -> N
 
 def test_task_of_a_dead_worker_is_enqueued_again(worker: Worker) -> None:
     worker.ledger.claim(worker.submit(), "dead", -1, 2)
-    reconciler = Reconciler(worker.ledger, worker.queue)
+    reconciler = Reconciler(worker.recovery, worker.queue)
     assert reconciler.reconcile_once() == 1
     assert worker.queue.depth() == 1
     assert reconciler.reconcile_once() == 0

@@ -1,0 +1,19 @@
+"""The ledger's keys in Redis, and its Lua scripts, for the modules that make up the ledger."""
+
+from importlib.resources import files
+
+from redis import Redis
+from redis.commands.core import Script
+
+TASK_PREFIX = "recoq:task:"  # + id: hash, the record
+INPUTS_PREFIX = "recoq:inputs:"  # + id: list of staged bytes, gone when the task ends
+WAITING_PREFIX = "recoq:waiting:"  # + queue: pending tasks that no worker has claimed, sorted by when last enqueued
+LEASES_KEY = "recoq:leases"  # claimed tasks, sorted by when their lease runs out
+MISSING_KEY = "recoq:missing"  # waiting tasks whose message is not in its queue, sorted by when that was seen first
+COUNTER_KEY = "recoq:counter"  # the latest ID
+
+
+def ledger_script(redis: Redis, name: str) -> Script:
+    """Return the script ``store/lua/<name>.lua``."""
+    source = files("store").joinpath("lua", f"{name}.lua").read_text()
+    return redis.register_script(source)

@@ -1,0 +1,58 @@
+"""Finds the tasks that were lost on their way: with a dead worker, or with a message that the broker dropped.
+
+Part of the ledger, for the workers' reconciler. Its cost is bounded: it looks at leases that ran out and at the oldest
+end of each queue, never at all tasks that wait.
+"""
+
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from redis import Redis
+
+from config.queues import RECOVERY_QUEUE, WORKER_QUEUES, TaskKind
+from store.redis_connection import redis_errors_as_unavailable
+from store.task_keys import LEASES_KEY, MISSING_KEY, TASK_PREFIX, WAITING_PREFIX, ledger_script
+from store.task_records import ClaimedTask, FreeTask
+
+MOST_AT_ONCE = 2000
+SLACK_SECONDS = 1.0  # clocks differ between hosts, and a message follows its record by a moment
+
+
+class TaskRecovery:
+    """Makes tasks free again that were not finished where they were; safe to share between threads.
+
+    Free tasks wait in ``RECOVERY_QUEUE``: whoever asked for them has to enqueue them there.
+    """
+
+    def __init__(self, redis: Redis) -> None:
+        self._find_lost = ledger_script(redis, "find_lost")
+        self._release = ledger_script(redis, "release")
+
+    def find_lost(self, missing_for_seconds: float) -> list[FreeTask]:
+        """Return pending tasks that nothing will start unless they are enqueued again, a few thousand at most.
+
+        These are the tasks whose lease ran out, and those that still wait ``missing_for_seconds`` after a call of this
+        method saw that they have no message. They are returned once.
+        """
+        now = time.time()
+        arguments: list[Any] = [TASK_PREFIX, WAITING_PREFIX, now, now - missing_for_seconds]
+        arguments += [SLACK_SECONDS, MOST_AT_ONCE, RECOVERY_QUEUE, *WORKER_QUEUES]
+        keys = [LEASES_KEY, MISSING_KEY, WAITING_PREFIX + RECOVERY_QUEUE]
+        with redis_errors_as_unavailable():
+            return _free_tasks(self._find_lost(keys=keys, args=arguments))
+
+    def release(self, claimed: Sequence[ClaimedTask]) -> list[FreeTask]:
+        """Give back tasks that were claimed and will not be finished, as if they had not been tried.
+
+        Returns those that are free now; the others were ended or taken away before.
+        """
+        attempts = [value for task in claimed for value in (task.id, task.attempt)]
+        keys = [LEASES_KEY, WAITING_PREFIX + RECOVERY_QUEUE]
+        with redis_errors_as_unavailable():
+            return _free_tasks(self._release(keys=keys, args=[TASK_PREFIX, RECOVERY_QUEUE, time.time(), *attempts]))
+
+
+def _free_tasks(flat: Sequence[bytes]) -> list[FreeTask]:
+    pairs = zip(flat[::2], flat[1::2], strict=True)
+    return [FreeTask(task_id.decode(), TaskKind(kind.decode())) for task_id, kind in pairs]

@@ -1,0 +1,143 @@
+"""Lost tasks are found, whoever lost them; those that merely wait are left alone."""
+
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+import redis
+
+from config.queues import RECOVERY_QUEUE, TaskKind
+from config.settings import read_settings
+from store.redis_connection import connect
+from store.task_ledger import TaskLedger
+from store.task_queue import TaskQueue
+from store.task_records import FreeTask, NewTask, Outcome
+from store.task_recovery import TaskRecovery
+
+TASK = NewTask(7, TaskKind.RECOGNITION, {"version_id": 3}, [b"image"])
+QUEUE = "recoq.normal.7"
+AGO_SECONDS = 60.0
+
+
+@pytest.fixture
+def client(empty_redis: str) -> Iterator[redis.Redis]:
+    with connect(empty_redis) as client:
+        yield client
+
+
+@pytest.fixture
+def ledger(client: redis.Redis) -> TaskLedger:
+    return TaskLedger(client, 100)
+
+
+@pytest.fixture
+def recovery(client: redis.Redis) -> TaskRecovery:
+    return TaskRecovery(client)
+
+
+@pytest.fixture
+def queue(client: redis.Redis, ledger: TaskLedger, empty_redis: str) -> Iterator[TaskQueue]:
+    queue = TaskQueue(replace(read_settings(), redis_url=empty_redis), client, ledger)
+    yield queue
+    queue.close()
+
+
+def submit_long_ago(client: redis.Redis, queue: TaskQueue, count: int = 1) -> list[str]:
+    """Submit tasks that have waited for a minute, the first one longest."""
+    ids = []
+    for number in range(count):
+        task_id = queue.submit(TASK)
+        client.zadd(f"recoq:waiting:{QUEUE}", {task_id: time.time() - AGO_SECONDS + number / 10})
+        ids.append(task_id)
+    return ids
+
+
+def claim(ledger: TaskLedger, task_id: str, lease_seconds: float = 60):
+    return ledger.claim(task_id, "w1", lease_seconds, 3)
+
+
+def free(task_id: str) -> FreeTask:
+    return FreeTask(task_id, TaskKind.RECOGNITION)
+
+
+def test_task_of_a_dead_worker_is_found_once(ledger: TaskLedger, recovery: TaskRecovery) -> None:
+    task_id = ledger.submit(TASK)
+    claim(ledger, task_id, lease_seconds=-1)
+    assert recovery.find_lost(60) == [free(task_id)]
+    assert recovery.find_lost(60) == []
+
+
+def test_renewal_does_not_bring_back_a_lease_that_was_taken_away(ledger: TaskLedger, recovery: TaskRecovery) -> None:
+    task_id = ledger.submit(TASK)
+    claim(ledger, task_id, lease_seconds=-1)
+    assert recovery.find_lost(60) == [free(task_id)]
+    ledger.renew([task_id], 60)
+    assert claim(ledger, task_id) is not None
+
+
+def test_task_whose_message_was_lost_is_found_though_others_wait_behind_it(
+    client: redis.Redis, queue: TaskQueue, ledger: TaskLedger, recovery: TaskRecovery
+) -> None:
+    lost, *others = submit_long_ago(client, queue, 50)
+    client.rpop(QUEUE)
+    assert [recovery.find_lost(0) for _ in range(3)] == [[]] * 3  # so near to the next one that clocks may differ
+    for task_id in others[:20]:
+        client.rpop(QUEUE)
+        claim(ledger, task_id)
+    assert recovery.find_lost(0) == []  # seen for the first time: a worker may just have taken the message
+    assert recovery.find_lost(0) == [free(lost)]
+    assert recovery.find_lost(0) == []
+
+
+def test_task_whose_message_a_worker_took_has_time_to_start(
+    client: redis.Redis, queue: TaskQueue, recovery: TaskRecovery
+) -> None:
+    submit_long_ago(client, queue)
+    client.rpop(QUEUE)
+    assert [recovery.find_lost(60) for _ in range(3)] == [[], [], []]
+
+
+def test_task_that_started_after_its_message_was_missed_is_not_lost(
+    client: redis.Redis, queue: TaskQueue, ledger: TaskLedger, recovery: TaskRecovery
+) -> None:
+    [claimed, ended] = submit_long_ago(client, queue, 2)
+    client.delete(QUEUE)
+    recovery.find_lost(60)
+    claim(ledger, claimed)
+    ledger.finish(ended, None, Outcome(error="Cancelled."))
+    assert recovery.find_lost(0) == []
+    assert client.zcard("recoq:missing") == 0
+
+
+def test_many_tasks_that_wait_are_left_alone(client: redis.Redis, recovery: TaskRecovery) -> None:
+    count = 100_000
+    now = time.time()
+    messages = [f'{{"headers": {{"id": "{number}"}}}}' for number in range(count)]
+    client.lpush(QUEUE, *messages)
+    client.zadd(f"recoq:waiting:{QUEUE}", {str(number): now - 1000 + number / count for number in range(count)})
+    assert [recovery.find_lost(0) for _ in range(5)] == [[]] * 5
+    assert client.zcard("recoq:missing") == 0
+    client.flushall()
+
+
+def test_lost_task_that_is_lost_again_is_found_again(
+    client: redis.Redis, queue: TaskQueue, recovery: TaskRecovery
+) -> None:
+    [task_id] = submit_long_ago(client, queue)
+    client.delete(QUEUE)
+    recovery.find_lost(0)
+    assert recovery.find_lost(0) == [free(task_id)]
+    # The reconciler dies here, before it could enqueue the task.
+    client.zadd(f"recoq:waiting:{RECOVERY_QUEUE}", {task_id: time.time() - AGO_SECONDS})
+    recovery.find_lost(0)
+    assert recovery.find_lost(0) == [free(task_id)]
+
+
+def test_released_task_is_free_at_once_and_counts_as_untried(ledger: TaskLedger, recovery: TaskRecovery) -> None:
+    first, ended, other = (claim(ledger, ledger.submit(TASK)) for _ in range(3))
+    ledger.finish(ended.id, ended.attempt, Outcome(data=b"{}"))
+    assert recovery.release([first, ended]) == [free(first.id)]
+    again = claim(ledger, first.id)
+    assert again.attempt == 1
+    assert claim(ledger, other.id) is None
