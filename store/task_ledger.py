@@ -32,6 +32,10 @@ class AttemptsExhausted(Exception):
         self.task = task
 
 
+class LastAttempt(Exception):
+    """A task brought its workers down before, or was there when it happened, and may be tried once more, alone."""
+
+
 class TaskLedger:
     """All that is known of tasks; safe to share between threads."""
 
@@ -43,6 +47,7 @@ class TaskLedger:
         self._claim = ledger_script(redis, "claim")
         self._finish = ledger_script(redis, "finish")
         self._renew = ledger_script(redis, "renew")
+        self._postpone = ledger_script(redis, "postpone")
 
     def check(self) -> None:
         """Raise ``Unavailable`` unless Redis answers."""
@@ -84,19 +89,24 @@ class TaskLedger:
         records = (_record(task_id, row) for task_id, row in zip(task_ids, rows, strict=True) if row[0])
         return [record for record in records if record.account_id == account_id]
 
-    # For the workers: claim, renew, finish.
+    # For the workers: claim, renew, finish, postpone.
 
-    def claim(self, task_id: str, worker: str, lease_seconds: float, max_attempts: int) -> ClaimedTask | None:
+    def claim(
+        self, task_id: str, worker: str, lease_seconds: float, max_attempts: int, *, alone: bool = False
+    ) -> ClaimedTask | None:
         """Take a pending task under a lease; ``None`` if it has ended, is gone, or another worker holds it.
 
         Raises:
+            LastAttempt: if this would be its last attempt, not its first, and the worker is not ``alone`` with it.
             AttemptsExhausted: if it has been claimed ``max_attempts`` times before.
         """
         now = time.time()
         keys = [TASK_PREFIX + task_id, INPUTS_PREFIX + task_id, LEASES_KEY]
-        arguments: list[Any] = [task_id, worker, now, now + lease_seconds, max_attempts, WAITING_PREFIX]
+        arguments: list[Any] = [task_id, worker, now, now + lease_seconds, max_attempts, WAITING_PREFIX, int(alone)]
         with redis_errors_as_unavailable():
             answer = self._claim(keys=keys, args=arguments)
+        if answer[0] == b"last":
+            raise LastAttempt(task_id)
         if answer[0] not in {b"claimed", b"exhausted"}:
             return None
         verdict, attempt, kind, request, inputs = answer
@@ -120,6 +130,11 @@ class TaskLedger:
         """Extend the leases of tasks that are being worked on."""
         with redis_errors_as_unavailable():
             self._renew(keys=[LEASES_KEY], args=[time.time() + lease_seconds, *task_ids])
+
+    def postpone(self, claimed: ClaimedTask) -> None:
+        """Let a task be tried again when its lease has run out, as if it had not been tried now."""
+        with redis_errors_as_unavailable():
+            self._postpone(keys=[TASK_PREFIX + claimed.id], args=[claimed.attempt])
 
 
 def _record(task_id: str, row: Sequence[bytes | None]) -> TaskRecord:

@@ -2,15 +2,20 @@
 
 When the broker goes away, kombu 5.7 may ask a channel for connection parameters after the channel lost its connection;
 the ``AttributeError`` that follows ends the whole worker. As a connection error, which it is, Celery's consumer
-catches it and reconnects.
+catches it and reconnects. Celery 5.7 then iterates over a set of requests that the threads of its pool go on changing;
+the ``RuntimeError`` of that ends the worker as well, unless it tries again.
 """
 
+import contextlib
 from typing import Any
 
 import redis
+from celery.worker.consumer import Consumer as CeleryConsumer
 from kombu.transport import TRANSPORT_ALIASES
 from kombu.transport.redis import Channel as RedisChannel
 from kombu.transport.redis import Transport as RedisTransport
+
+CLOSE_ATTEMPTS = 1000
 
 
 class Channel(RedisChannel):
@@ -26,6 +31,18 @@ class Transport(RedisTransport):
     """kombu's Redis transport with that channel."""
 
     Channel = Channel
+
+
+class Consumer(CeleryConsumer):  # type: ignore[misc]  # celery has no types
+    """Celery's consumer, which may close while its tasks go on."""
+
+    def on_close(self) -> None:
+        """Forget the messages of a connection that is gone; they cannot be acknowledged any more."""
+        for _ in range(CLOSE_ATTEMPTS):
+            with contextlib.suppress(RuntimeError):  # a set changed size during iteration
+                super().on_close()
+                return
+        super().on_close()
 
 
 def outlive_broker() -> None:

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 
 from store.errors import Unavailable
 from store.task_ledger import TaskLedger
+from store.task_records import ClaimedTask
 
 logger = logging.getLogger(__name__)
 
@@ -23,7 +24,7 @@ class Leases:
     def __init__(self, ledger: TaskLedger, lease_seconds: float) -> None:
         self._ledger = ledger
         self._lease_seconds = lease_seconds
-        self._held: set[str] = set()
+        self._held: dict[str, ClaimedTask] = {}
         self._lock = threading.Lock()
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._renew_until_stopped, name="leases", daemon=True)
@@ -38,23 +39,27 @@ class Leases:
         self._thread.join()
 
     @contextmanager
-    def held(self, task_id: str) -> Iterator[None]:
+    def held(self, task: ClaimedTask) -> Iterator[None]:
         """Keep the lease of a task alive while the block runs."""
         with self._lock:
-            self._held.add(task_id)
+            self._held[task.id] = task
         try:
             yield
         finally:
             with self._lock:
-                self._held.discard(task_id)
+                del self._held[task.id]
+
+    def held_now(self) -> list[ClaimedTask]:
+        """Return the tasks that this process is running."""
+        with self._lock:
+            return list(self._held.values())
 
     def _renew_until_stopped(self) -> None:
         while not self._stopped.wait(self._lease_seconds / RENEWALS_PER_LEASE):
-            with self._lock:
-                held = list(self._held)
+            held = self.held_now()
             if not held:
                 continue
             try:
-                self._ledger.renew(held, self._lease_seconds)
+                self._ledger.renew([task.id for task in held], self._lease_seconds)
             except Unavailable as error:
                 logger.warning("Leases could not be renewed: %s", error)

@@ -1,7 +1,7 @@
 """The life of a worker process: start, serve, drain.
 
 On SIGTERM or Ctrl-C a worker takes no more messages, hands back those that it has not begun, finishes the others, and
-leaves within ``RECOQ_DRAIN_SECONDS``.
+leaves within ``RECOQ_DRAIN_SECONDS``, handing back what has not ended by then.
 """
 
 import logging
@@ -43,7 +43,7 @@ def serve(settings: Settings) -> int:
 
     def drain(**_: Any) -> None:
         logger.info("Stopping: finishing what has begun, for at most %.0f s.", settings.drain_seconds)
-        exit_after(settings.drain_seconds)
+        exit_after(settings.drain_seconds, lambda: parts.reconciler.hand_back(parts.leases.held_now()))
 
     signals.setup_logging.connect(keep_our_logging)
     signals.worker_shutting_down.connect(drain)

@@ -7,9 +7,11 @@ To enqueue a task that was not lost is harmless: the ledger lets only one worker
 
 import logging
 import threading
+from collections.abc import Sequence
 
 from store.errors import Unavailable
 from store.task_queue import TaskQueue
+from store.task_records import ClaimedTask
 from store.task_recovery import TaskRecovery
 
 logger = logging.getLogger(__name__)
@@ -19,7 +21,7 @@ MISSING_FOR_SECONDS = 4.0  # how long a message may be in the hands of a worker 
 
 
 class Reconciler:
-    """The thread that looks for lost tasks."""
+    """Brings tasks back into the queue: the thread that looks for lost ones, and what a worker gives back."""
 
     def __init__(self, recovery: TaskRecovery, queue: TaskQueue) -> None:
         self._recovery = recovery
@@ -42,6 +44,14 @@ class Reconciler:
         for task in lost:
             self._queue.resume(task)
         return len(lost)
+
+    def hand_back(self, claimed: Sequence[ClaimedTask]) -> None:
+        """Let other workers run these tasks at once; if that fails, they take them when the leases have run out."""
+        try:
+            for task in self._recovery.release(claimed):
+                self._queue.resume(task)
+        except Unavailable as error:
+            logger.warning("Tasks could not be handed back: %s", error)
 
     def _reconcile_until_stopped(self) -> None:
         while not self._stopped.wait(INTERVAL_SECONDS):

@@ -1,22 +1,26 @@
 """Runs one task from claim to outcome, whatever its kind; the only place where unexpected errors are caught."""
 
 import logging
+import time
 from collections.abc import Mapping
 
 from config.queues import TaskKind
 from config.settings import Settings
 from inference.errors import DeviceLostError, InferenceError
 from store.errors import Unavailable
-from store.task_ledger import AttemptsExhausted, TaskLedger
+from store.task_ledger import AttemptsExhausted, LastAttempt, TaskLedger
 from store.task_records import ClaimedTask, Outcome
 from workers.errors import TaskFailure
 from workers.fetch import FetchError
+from workers.gate import Gate
 from workers.handlers import TaskHandler
 from workers.leases import Leases
 from workers.watchdog import end_process
 
 logger = logging.getLogger(__name__)
 
+FINISH_SECONDS = 60.0
+FINISH_PAUSE_SECONDS = 0.5
 INTERNAL_ERROR = "The task failed because of an internal error. The operator finds the details in the worker's log."
 
 
@@ -36,6 +40,7 @@ class TaskRunner:
         self._ledger = ledger
         self._leases = leases
         self._handlers = handlers
+        self._gate = Gate()
 
     def run(self, task_id: str) -> None:
         """Run a task if it still waits.
@@ -43,20 +48,46 @@ class TaskRunner:
         If a backing service is away, the task stays pending and is enqueued again when its lease has run out.
         """
         try:
-            self._run(task_id)
+            try:
+                with self._gate.side_by_side():
+                    self._run(task_id, alone=False)
+            except LastAttempt:
+                with self._gate.alone():
+                    self._run(task_id, alone=True)
         except Unavailable as error:
             logger.warning("Task %s waits for a backing service: %s", task_id, error)
 
-    def _run(self, task_id: str) -> None:
+    def _run(self, task_id: str, *, alone: bool) -> None:
+        lease_seconds, max_attempts = self._settings.lease_seconds, self._settings.max_attempts
         try:
-            task = self._ledger.claim(task_id, self._worker, self._settings.lease_seconds, self._settings.max_attempts)
+            task = self._ledger.claim(task_id, self._worker, lease_seconds, max_attempts, alone=alone)
         except AttemptsExhausted as error:
             self._handlers[error.task.kind].gave_up(error.task.request, str(error))
             self._ledger.finish(task_id, None, Outcome(error=str(error)))
             return
         if task is not None:
-            with self._leases.held(task_id):
-                self._ledger.finish(task_id, task.attempt, self._outcome(task))
+            with self._leases.held(task):
+                self._answer(task)
+
+    def _answer(self, task: ClaimedTask) -> None:
+        try:
+            outcome = self._outcome(task)
+        except Unavailable:
+            self._ledger.postpone(task)
+            raise
+        self._finish(task, outcome)
+
+    def _finish(self, task: ClaimedTask, outcome: Outcome) -> None:
+        """Write the outcome, and wait for Redis if it is away: work that is done should not be lost."""
+        deadline = time.monotonic() + FINISH_SECONDS
+        while True:
+            try:
+                self._ledger.finish(task.id, task.attempt, outcome)
+                return
+            except Unavailable:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(FINISH_PAUSE_SECONDS)
 
     def _outcome(self, task: ClaimedTask) -> Outcome:
         handler = self._handlers[task.kind]

@@ -6,6 +6,7 @@ Threads cannot be interrupted, so the process goes, and its supervisor starts an
 import logging
 import os
 import threading
+from collections.abc import Callable
 from typing import NoReturn
 
 from inference.batcher import Batcher
@@ -34,8 +35,13 @@ def watch_device(batcher: Batcher, timeout_seconds: float) -> None:
     threading.Thread(target=watch, name="watchdog", daemon=True).start()
 
 
-def exit_after(seconds: float) -> None:
-    """Let the process end in ``seconds`` at the latest, whatever is still running."""
-    timer = threading.Timer(seconds, end_process, [f"Tasks were still running {seconds:.0f} s after the stop."])
+def exit_after(seconds: float, hand_back: Callable[[], None]) -> None:
+    """Let the process end in ``seconds`` at the latest, whatever is still running; what is, is handed back first."""
+
+    def give_up() -> None:
+        hand_back()
+        end_process(f"Tasks were still running {seconds:.0f} s after the stop.")
+
+    timer = threading.Timer(seconds, give_up)
     timer.daemon = True
     timer.start()

@@ -10,11 +10,12 @@ import redis
 from config.queues import TaskKind
 from store.errors import NotFound, Unavailable
 from store.redis_connection import connect
-from store.task_ledger import AttemptsExhausted, TaskLedger
+from store.task_ledger import AttemptsExhausted, LastAttempt, TaskLedger
 from store.task_records import NewTask, Outcome, TaskStatus
 
 ACCOUNT = 7
 TTL_SECONDS = 100
+MAX_ATTEMPTS = 3
 TASK = NewTask(ACCOUNT, TaskKind.RECOGNITION, {"version_id": 3}, [b"\x00\xffimage", b"second"])
 
 
@@ -29,8 +30,8 @@ def ledger(client: redis.Redis) -> TaskLedger:
     return TaskLedger(client, TTL_SECONDS)
 
 
-def claim(ledger: TaskLedger, task_id: str, worker: str = "w1", lease_seconds: float = 60, max_attempts: int = 3):
-    return ledger.claim(task_id, worker, lease_seconds, max_attempts)
+def claim(ledger: TaskLedger, task_id: str, worker: str = "w1", *, lease_seconds: float = 60, alone: bool = False):
+    return ledger.claim(task_id, worker, lease_seconds, MAX_ATTEMPTS, alone=alone)
 
 
 def test_submitted_task_reads_as_pending(ledger: TaskLedger) -> None:
@@ -130,11 +131,32 @@ def test_ended_or_unknown_task_cannot_be_claimed(ledger: TaskLedger) -> None:
 
 def test_task_that_was_tried_too_often_is_given_up(ledger: TaskLedger) -> None:
     task_id = ledger.submit(TASK)
-    for _ in range(3):
-        claim(ledger, task_id, lease_seconds=-1)
+    for attempt in range(3):
+        claim(ledger, task_id, lease_seconds=-1, alone=attempt == 2)
     with pytest.raises(AttemptsExhausted, match="failed 3 times") as caught:
         claim(ledger, task_id)
     assert caught.value.task.request == {"version_id": 3}
+
+
+def test_last_attempt_is_given_to_a_worker_that_runs_nothing_else(ledger: TaskLedger) -> None:
+    task_id = ledger.submit(TASK)
+    for _ in range(MAX_ATTEMPTS - 1):
+        claim(ledger, task_id, lease_seconds=-1)
+    with pytest.raises(LastAttempt):
+        claim(ledger, task_id)
+    assert claim(ledger, task_id, alone=True).attempt == MAX_ATTEMPTS
+
+
+def test_only_attempt_needs_no_worker_for_itself(ledger: TaskLedger) -> None:
+    assert ledger.claim(ledger.submit(TASK), "w1", 60, 1) is not None
+
+
+def test_postponed_task_stays_held_and_counts_as_untried(ledger: TaskLedger, client: redis.Redis) -> None:
+    task_id = ledger.submit(TASK)
+    ledger.postpone(claim(ledger, task_id))
+    assert claim(ledger, task_id) is None
+    client.zadd("recoq:leases", {task_id: 0})
+    assert claim(ledger, task_id).attempt == 1
 
 
 def test_renewed_lease_keeps_others_out(ledger: TaskLedger) -> None:

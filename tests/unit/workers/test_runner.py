@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
+import redis
 
 from config.queues import TaskKind
 from config.settings import Settings, read_settings
@@ -48,6 +49,7 @@ class Handler:
 
 @dataclass
 class Worker:
+    client: redis.Redis
     settings: Settings
     ledger: TaskLedger
     queue: TaskQueue
@@ -64,6 +66,12 @@ class Worker:
         return self.ledger.get(ACCOUNT, task_id)
 
 
+def expire_leases(worker: Worker) -> None:
+    """Let all leases run out now."""
+    for task in worker.client.zrange("recoq:leases", 0, -1):
+        worker.client.zadd("recoq:leases", {task: 0})
+
+
 @pytest.fixture
 def worker(empty_redis: str) -> Iterator[Worker]:
     settings = replace(read_settings(), redis_url=empty_redis, lease_seconds=0.3, max_attempts=2)
@@ -72,7 +80,7 @@ def worker(empty_redis: str) -> Iterator[Worker]:
         queue = TaskQueue(settings, client, ledger)
         leases = Leases(ledger, settings.lease_seconds)
         leases.start()
-        yield Worker(settings, ledger, queue, TaskRecovery(client), leases)
+        yield Worker(client, settings, ledger, queue, TaskRecovery(client), leases)
         leases.stop()
         queue.close()
 
@@ -113,6 +121,55 @@ def test_task_waits_while_a_backing_service_is_away(worker: Worker) -> None:
     assert worker.get(task_id).status == "pending"
 
 
+def test_attempt_without_a_backing_service_does_not_count(worker: Worker) -> None:
+    task_id = worker.submit()
+    runner = worker.runner(Handler(Unavailable("The database is not reachable.")))
+    for _ in range(3 * worker.settings.max_attempts):
+        runner.run(task_id)
+        expire_leases(worker)
+    worker.runner(Handler(b'"at last"')).run(task_id)
+    assert worker.get(task_id).data == b'"at last"'
+
+
+def test_answer_waits_for_redis(worker: Worker, monkeypatch: pytest.MonkeyPatch) -> None:
+    task_id, finish, failures = worker.submit(), worker.ledger.finish, [Unavailable("Away."), Unavailable("Away.")]
+
+    def finish_at_last(*arguments: Any) -> bool:
+        if failures:
+            raise failures.pop()
+        return finish(*arguments)
+
+    monkeypatch.setattr(worker.ledger, "finish", finish_at_last)
+    worker.runner(Handler(b'"kept"')).run(task_id)
+    assert worker.get(task_id).data == b'"kept"'
+
+
+def test_last_attempt_is_made_alone(worker: Worker) -> None:
+    suspect, mate = worker.submit(), worker.submit()
+    worker.ledger.claim(suspect, "dead", -1, 2)
+    running, release, runner_saw = threading.Event(), threading.Event(), []
+
+    class Meeting(Handler):
+        def answer(self, task: ClaimedTask) -> bytes:
+            runner_saw.append(task.id)
+            running.set()
+            assert release.wait(20)
+            return b"{}"
+
+    runner = worker.runner(Meeting())
+    threads = [threading.Thread(target=runner.run, args=(task_id,)) for task_id in (mate, suspect)]
+    threads[0].start()
+    assert running.wait(20)
+    threads[1].start()
+    while not runner._gate._waiting_for_alone:
+        time.sleep(0.01)
+    assert runner_saw == [mate]
+    release.set()
+    for thread in threads:
+        thread.join()
+    assert runner_saw == [mate, suspect]
+
+
 def test_slow_task_keeps_its_lease(worker: Worker) -> None:
     task_id, slow, second = worker.submit(), Handler(seconds=0.8), Handler()
     thread = threading.Thread(target=worker.runner(slow).run, args=(task_id,))
@@ -126,11 +183,20 @@ def test_slow_task_keeps_its_lease(worker: Worker) -> None:
 def test_task_whose_workers_died_is_given_up_with_the_count(worker: Worker) -> None:
     task_id, handler = worker.submit(), Handler()
     for _ in range(2):
-        worker.ledger.claim(task_id, "dead", -1, 2)
+        worker.ledger.claim(task_id, "dead", -1, 2, alone=True)
     worker.runner(handler).run(task_id)
     assert worker.get(task_id).error == "The task failed 2 times without an answer, so it was given up."
     assert handler.asked == []
     assert handler.given_up[0].startswith("5: The task failed 2 times")
+
+
+def test_running_tasks_are_handed_back_at_once(worker: Worker) -> None:
+    task = worker.ledger.claim(worker.submit(), "w1", 60, 2)
+    reconciler = Reconciler(worker.recovery, worker.queue)
+    with worker.leases.held(task):
+        reconciler.hand_back(worker.leases.held_now())
+    assert worker.queue.depth() == 1
+    assert worker.ledger.claim(task.id, "w2", 60, 2).attempt == 1
 
 
 def test_task_of_a_dead_worker_is_enqueued_again(worker: Worker) -> None:
