@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 
 from flask import request
 
-from api.errors import invalid_fields
+from api.query import asked_integer
 
 DEFAULT_LIMIT = 100
 LARGEST_LIMIT = 1000
@@ -22,21 +22,15 @@ class PageRequest:
     limit: int
 
 
-def _argument(name: str, default: int, smallest: int, largest: int) -> int:
-    text = request.args.get(name, str(default))
-    number = int(text) if text.isascii() and text.isdecimal() and len(text) < 20 else -1
-    if not smallest <= number <= largest:
-        raise invalid_fields({name: [f"Must be an integer from {smallest} to {largest}."]})
-    return number
-
-
 def asked_page() -> PageRequest:
     """Return the page that the query of this request asks for.
 
     Raises:
         InvalidRequest: if ``offset`` or ``limit`` is not a number in its range.
     """
-    return PageRequest(_argument("offset", 0, 0, LARGEST_OFFSET), _argument("limit", DEFAULT_LIMIT, 1, LARGEST_LIMIT))
+    return PageRequest(
+        asked_integer("offset", 0, 0, LARGEST_OFFSET), asked_integer("limit", DEFAULT_LIMIT, 1, LARGEST_LIMIT)
+    )
 
 
 def _link(offset: int, limit: int) -> str:

@@ -9,7 +9,6 @@ that must not be torn apart is one Lua script (``store/lua``).
 
 import time
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime
 from typing import Any
 
 import orjson
@@ -19,9 +18,10 @@ from config.queues import TaskKind
 from store.errors import NotFound
 from store.redis_connection import redis_errors_as_unavailable
 from store.task_keys import COUNTER_KEY, INPUTS_PREFIX, LEASES_KEY, TASK_PREFIX, WAITING_PREFIX, ledger_script
-from store.task_records import ClaimedTask, NewTask, Outcome, TaskRecord, TaskStatus
+from store.task_reading import READ_FIELDS, record_of
+from store.task_records import ClaimedTask, NewTask, Outcome, TaskRecord
 
-READ_FIELDS = ("account", "kind", "status", "error", "data", "created", "updated")
+CANCELLED = Outcome(error="Cancelled.")
 
 
 class AttemptsExhausted(Exception):
@@ -59,7 +59,7 @@ class TaskLedger:
     def submit(self, new: NewTask) -> str:
         """Record a task as pending, with its inputs, and return its ID."""
         arguments: list[Any] = [TASK_PREFIX, INPUTS_PREFIX, new.account_id, new.kind.value, new.queue]
-        arguments += [orjson.dumps(new.request), time.time(), *new.inputs]
+        arguments += [orjson.dumps(new.request), time.time(), new.request.get("version_id", ""), *new.inputs]
         with redis_errors_as_unavailable():
             return str(self._submit(keys=[COUNTER_KEY, WAITING_PREFIX + new.queue], args=arguments))
 
@@ -68,6 +68,24 @@ class TaskLedger:
         keys = [TASK_PREFIX + task_id, INPUTS_PREFIX + task_id, LEASES_KEY]
         with redis_errors_as_unavailable():
             self._discard(keys=keys, args=[task_id, WAITING_PREFIX])
+
+    def cancel(self, account_id: int, task_id: str) -> None:
+        """End a pending task of this account as cancelled; one that has ended stays as it is.
+
+        Raises:
+            NotFound: if there is none of that ID, it has expired, or it is another account's.
+        """
+        self.get(account_id, task_id)
+        self.finish(task_id, None, CANCELLED)
+
+    def purge(self, account_id: int, task_id: str) -> None:
+        """Forget a task of this account with all that belongs to it; a result that comes later is dropped.
+
+        Raises:
+            NotFound: if there is none of that ID, it has expired, or it is another account's.
+        """
+        self.get(account_id, task_id)
+        self.discard(task_id)
 
     def get(self, account_id: int, task_id: str) -> TaskRecord:
         """Return a task of this account.
@@ -86,7 +104,7 @@ class TaskLedger:
             for task_id in task_ids:
                 pipeline.hmget(TASK_PREFIX + task_id, READ_FIELDS)
             rows = pipeline.execute()
-        records = (_record(task_id, row) for task_id, row in zip(task_ids, rows, strict=True) if row[0])
+        records = (record_of(task_id, row) for task_id, row in zip(task_ids, rows, strict=True) if row[0])
         return [record for record in records if record.account_id == account_id]
 
     # For the workers: claim, renew, finish, postpone.
@@ -135,21 +153,3 @@ class TaskLedger:
         """Let a task be tried again when its lease has run out, as if it had not been tried now."""
         with redis_errors_as_unavailable():
             self._postpone(keys=[TASK_PREFIX + claimed.id], args=[claimed.attempt])
-
-
-def _record(task_id: str, row: Sequence[bytes | None]) -> TaskRecord:
-    account, kind, status, error, data, created, updated = row
-    return TaskRecord(
-        id=task_id,
-        account_id=int(account or 0),
-        kind=TaskKind((kind or b"").decode()),
-        status=TaskStatus((status or b"").decode()),
-        error=None if error is None else error.decode(),
-        data=data,
-        date_created=_date(created),
-        date_updated=_date(updated),
-    )
-
-
-def _date(seconds: bytes | None) -> datetime:
-    return datetime.fromtimestamp(float(seconds or 0), UTC)

@@ -38,8 +38,22 @@ class NewTask:
 
 
 @dataclass(frozen=True)
+class TaskTiming:
+    """How an ended task went; times in milliseconds.
+
+    ``queued`` is from its acceptance until the run that ended it began, or until its end if none did.
+    """
+
+    queued: float
+    total: float
+    attempts: int
+    version_id: int | None
+    worker: str | None
+
+
+@dataclass(frozen=True)
 class TaskRecord:
-    """A task as its owner sees it; ``data`` is JSON text and only there on success."""
+    """A task as its owner sees it; ``data`` is JSON text and only there on success, ``timing`` once it has ended."""
 
     id: str
     account_id: int
@@ -49,6 +63,7 @@ class TaskRecord:
     data: bytes | None
     date_created: datetime
     date_updated: datetime
+    timing: TaskTiming | None
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from api.bodies.json_text import JsonError, parse_json
 from api.endpoint import PAGE_ARGUMENTS, blueprint, endpoint
 from api.errors import invalid_fields
 from api.pagination import asked_page, page_answer
+from api.query import asked_flag
 from api.schemas.tasks import TaskPageSchema, TaskSchema, task_answer
 from api.services import services
 from store.errors import NotFound
@@ -25,6 +26,14 @@ TASK_IDS: list[dict[str, Any]] = [
         "name": "task_ids",
         "schema": {"type": "array", "items": {"type": "string"}, "maxItems": MOST_IDS},
         "description": "Repeated, or separated by commas, or one JSON array.",
+    }
+]
+PURGE: list[dict[str, Any]] = [
+    {
+        "in": "query",
+        "name": "purge",
+        "schema": {"type": "boolean", "default": False},
+        "description": "Remove the task with its result and its images, whether it has ended or not.",
     }
 ]
 
@@ -66,7 +75,21 @@ def list_tasks() -> Response:
 @endpoint(tasks, "GET", "/tasks/<task_id>", gives=TaskSchema, errors=(404,))
 def retrieve_task(task_id: str) -> Response:
     """Retrieve a task."""
+    task = services().ledger.get(account_id(), _checked(task_id))
+    return Response(orjson.dumps(task_answer(task)), mimetype="application/json")
+
+
+@endpoint(tasks, "DELETE", "/tasks/<task_id>", status=204, errors=(400, 404), arguments=PURGE)
+def cancel_task(task_id: str) -> Response:
+    """Cancel a task that has not ended, or forget any task."""
+    if asked_flag("purge"):
+        services().ledger.purge(account_id(), _checked(task_id))
+    else:
+        services().ledger.cancel(account_id(), _checked(task_id))
+    return Response(status=204)
+
+
+def _checked(task_id: str) -> str:
     if not _is_task_id(task_id):
         raise NotFound("There is no such task.")
-    task = services().ledger.get(account_id(), task_id)
-    return Response(orjson.dumps(task_answer(task)), mimetype="application/json")
+    return task_id

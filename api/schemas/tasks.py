@@ -9,6 +9,16 @@ from api.schemas.answers import Moment, iso_date, page_schema
 from store.task_records import TaskRecord
 
 
+class TimingSchema(Schema):
+    """How an ended task went; times in milliseconds."""
+
+    queued = fields.Float(metadata={"description": "Until the run that ended it began, or until its end if none did."})
+    total = fields.Float(metadata={"description": "From its acceptance to its end."})
+    attempts = fields.Integer(metadata={"description": "How often it was started; more than once if a worker died."})
+    version_id = fields.Integer(allow_none=True, metadata={"description": "The version that it was accepted for."})
+    worker = fields.String(allow_none=True, metadata={"description": "The worker process that started it last."})
+
+
 class TaskSchema(Schema):
     """A task."""
 
@@ -37,6 +47,7 @@ class TaskSchema(Schema):
         },
     )
     subtasks = fields.Raw(metadata={"type": "null"})
+    timing = fields.Nested(TimingSchema, metadata={"description": "Only there when the task has ended."})
 
 
 TaskPageSchema = page_schema("TaskPage", TaskSchema)
@@ -44,7 +55,7 @@ TaskPageSchema = page_schema("TaskPage", TaskSchema)
 
 def task_answer(task: TaskRecord) -> dict[str, Any]:
     """Return the task as JSON has it; its data, JSON already, is passed on as it is."""
-    return {
+    answer: dict[str, Any] = {
         "id": task.id,
         "status": task.status.value,
         "error": task.error,
@@ -53,3 +64,6 @@ def task_answer(task: TaskRecord) -> dict[str, Any]:
         "data": None if task.data is None else orjson.Fragment(task.data),
         "subtasks": None,
     }
+    if task.timing is not None:
+        answer["timing"] = task.timing
+    return answer

@@ -10,7 +10,7 @@ if lease and tonumber(lease) > tonumber(ARGV[3]) then return {'held'} end
 if tonumber(task[2]) >= tonumber(ARGV[5]) then return {'exhausted', tonumber(task[2]), task[3], task[4], {}} end
 if task[2] ~= '0' and tonumber(task[2]) + 1 == tonumber(ARGV[5]) and ARGV[7] ~= '1' then return {'last'} end
 local attempt = redis.call('HINCRBY', KEYS[1], 'attempts', 1)
-redis.call('HSET', KEYS[1], 'worker', ARGV[2])
+redis.call('HSET', KEYS[1], 'worker', ARGV[2], 'started', ARGV[3])
 redis.call('ZADD', KEYS[3], ARGV[4], ARGV[1])
 redis.call('ZREM', ARGV[6] .. task[5], ARGV[1])
 return {'claimed', attempt, task[3], task[4], redis.call('LRANGE', KEYS[2], 0, -1)}

@@ -41,6 +41,10 @@ class Caller:
             f"/v0.7{path}", method=method, headers={"X-API-KEY": self.key, **dict(headers)}, **options
         )
 
+    @property
+    def account_id(self) -> int:
+        return int(self.get("/accounts/me").get_json()["id"])
+
     def get(self, path: str, **options: Any) -> TestResponse:
         return self.send("GET", path, **options)
 

@@ -14,8 +14,7 @@ from tests.unit.api.callers import Caller
 @pytest.fixture
 def tasks(admin: Caller, services: Services) -> list[str]:
     """Three tasks: pending, success, error."""
-    account = admin.get("/accounts/me").get_json()["id"]
-    ids = [services.ledger.submit(NewTask(account, TaskKind.RECOGNITION, {})) for _ in range(3)]
+    ids = [services.ledger.submit(NewTask(admin.account_id, TaskKind.RECOGNITION, {})) for _ in range(3)]
     services.ledger.finish(ids[1], None, Outcome(data=b'{"outputs":[{"score":0.123456789012345678}]}'))
     services.ledger.finish(ids[2], None, Outcome(error="Input 0 is not an image."))
     return ids
@@ -25,7 +24,7 @@ def test_task_has_its_fields_whatever_its_state(admin: Caller, tasks: list[str])
     pending, success, error = (admin.get(f"/tasks/{task_id}").get_json() for task_id in tasks)
     fields = {"id", "status", "error", "date_created", "date_updated", "data", "subtasks"}
     for task, task_id in zip((pending, success, error), tasks, strict=True):
-        assert set(task) == fields
+        assert set(task) - {"timing"} == fields
         assert task["id"] == task_id
         assert task["subtasks"] is None
     assert (pending["status"], pending["data"], pending["error"]) == ("pending", None, None)
@@ -33,6 +32,54 @@ def test_task_has_its_fields_whatever_its_state(admin: Caller, tasks: list[str])
     assert (success["status"], success["error"]) == ("success", None)
     assert success["date_updated"] > success["date_created"]
     assert (error["status"], error["data"], error["error"]) == ("error", None, "Input 0 is not an image.")
+
+
+def test_ended_task_tells_its_timing(admin: Caller, services: Services, tasks: list[str]) -> None:
+    task_id = services.ledger.submit(NewTask(admin.account_id, TaskKind.RECOGNITION, {"version_id": 41}))
+    assert "timing" not in admin.get(f"/tasks/{task_id}").get_json()
+    claimed = services.ledger.claim(task_id, "w1", 60, 3)
+    assert claimed is not None
+    services.ledger.finish(task_id, claimed.attempt, Outcome(data=b"{}"))
+    timing = admin.get(f"/tasks/{task_id}").get_json()["timing"]
+    assert 0 < timing["queued"] < timing["total"]
+    assert (timing["attempts"], timing["version_id"], timing["worker"]) == (1, 41, "w1")
+
+
+def test_task_that_never_started_was_queued_all_the_time(admin: Caller, tasks: list[str]) -> None:
+    timing = admin.get(f"/tasks/{tasks[2]}").get_json()["timing"]
+    assert timing["queued"] == timing["total"] > 0
+    assert (timing["attempts"], timing["version_id"], timing["worker"]) == (0, None, None)
+
+
+def test_cancelled_task_ends_as_an_error_and_an_ended_one_stays_as_it_is(admin: Caller, tasks: list[str]) -> None:
+    before = [admin.get(f"/tasks/{task_id}").get_json() for task_id in tasks]
+    for _ in range(2):
+        assert [admin.delete(f"/tasks/{task_id}/").status_code for task_id in tasks] == [204] * 3
+    pending, *ended = (admin.get(f"/tasks/{task_id}").get_json() for task_id in tasks)
+    assert (pending["status"], pending["error"], pending["data"]) == ("error", "Cancelled.", None)
+    assert ended == before[1:]
+
+
+@pytest.mark.parametrize("purge", ["1", "true", "True"])
+def test_purged_task_is_gone_whatever_its_state(admin: Caller, tasks: list[str], purge: str) -> None:
+    for task_id in tasks:
+        assert admin.delete(f"/tasks/{task_id}", query_string={"purge": purge}).status_code == 204
+        assert admin.get(f"/tasks/{task_id}").status_code == 404
+        assert admin.delete(f"/tasks/{task_id}").status_code == 404
+
+
+def test_task_of_another_account_can_neither_be_cancelled_nor_purged(
+    admin: Caller, stranger: Caller, tasks: list[str]
+) -> None:
+    for query in ("", "?purge=1"):
+        assert stranger.delete(f"/tasks/{tasks[0]}{query}").status_code == 404
+    assert admin.get(f"/tasks/{tasks[0]}").get_json()["status"] == "pending"
+
+
+def test_purge_that_is_neither_true_nor_false_changes_nothing(admin: Caller, tasks: list[str]) -> None:
+    response = admin.delete(f"/tasks/{tasks[0]}?purge=perhaps")
+    assert (response.status_code, list(response.get_json()["errors"])) == (400, ["purge"])
+    assert admin.get(f"/tasks/{tasks[0]}").get_json()["status"] == "pending"
 
 
 def test_data_is_passed_on_as_the_worker_wrote_it(admin: Caller, tasks: list[str]) -> None:

@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import redis
@@ -110,6 +111,50 @@ def test_first_final_state_wins(ledger: TaskLedger) -> None:
     assert ledger.finish(task_id, None, Outcome(error="Cancelled."))
     assert not ledger.finish(task_id, task.attempt, Outcome(data=b"{}"))
     assert ledger.get(ACCOUNT, task_id).error == "Cancelled."
+
+
+def test_cancel_frees_the_images_at_once_and_drops_the_late_result(ledger: TaskLedger, client: redis.Redis) -> None:
+    task_id = ledger.submit(TASK)
+    running = claim(ledger, task_id)
+    ledger.cancel(ACCOUNT, task_id)
+    assert not client.exists(f"recoq:inputs:{task_id}")
+    assert not ledger.finish(task_id, running.attempt, Outcome(data=b"{}"))
+    task = ledger.get(ACCOUNT, task_id)
+    assert (task.status, task.error, task.data) == (TaskStatus.ERROR, "Cancelled.", None)
+
+
+def test_purge_leaves_nothing_and_drops_the_late_result(ledger: TaskLedger, client: redis.Redis) -> None:
+    task_id = ledger.submit(TASK)
+    running = claim(ledger, task_id)
+    ledger.purge(ACCOUNT, task_id)
+    assert not ledger.finish(task_id, running.attempt, Outcome(data=b"{}"))
+    assert client.keys() == [b"recoq:counter"]
+
+
+def test_cancelled_task_never_starts(ledger: TaskLedger) -> None:
+    task_id = ledger.submit(TASK)
+    ledger.cancel(ACCOUNT, task_id)
+    assert claim(ledger, task_id) is None
+
+
+def test_race_of_cancel_claim_and_finish_has_one_end_that_all_see(ledger: TaskLedger) -> None:
+    for _ in range(60):
+        task_id = ledger.submit(TASK)
+        barrier = threading.Barrier(2)
+
+        def run(task_id: str = task_id, barrier: threading.Barrier = barrier) -> bool:
+            barrier.wait()
+            task = claim(ledger, task_id)
+            return task is not None and ledger.finish(task_id, task.attempt, Outcome(data=b"{}"))
+
+        with ThreadPoolExecutor(1) as pool:
+            running = pool.submit(run)
+            barrier.wait()
+            ledger.cancel(ACCOUNT, task_id)
+            seen = ledger.get(ACCOUNT, task_id)
+            won = running.result()
+        assert seen == ledger.get(ACCOUNT, task_id)
+        assert (seen.status, seen.error) == ((TaskStatus.SUCCESS, None) if won else (TaskStatus.ERROR, "Cancelled."))
 
 
 def test_result_of_a_superseded_attempt_is_dropped(ledger: TaskLedger) -> None:

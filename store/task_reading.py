@@ -1,0 +1,57 @@
+"""From the fields of a task's hash in Redis to the record that the ledger hands out."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from config.queues import TaskKind
+from store.task_records import TaskRecord, TaskStatus, TaskTiming
+
+READ_FIELDS = (
+    "account",
+    "kind",
+    "status",
+    "error",
+    "data",
+    "created",
+    "updated",
+    "started",
+    "attempts",
+    "worker",
+    "version",
+)
+
+
+def record_of(task_id: str, row: Sequence[bytes | None]) -> TaskRecord:
+    """Return the task whose ``READ_FIELDS`` are in ``row``."""
+    account, kind, status, error, data, created, updated, *run = row
+    state = TaskStatus((status or b"").decode())
+    return TaskRecord(
+        id=task_id,
+        account_id=int(account or 0),
+        kind=TaskKind((kind or b"").decode()),
+        status=state,
+        error=None if error is None else error.decode(),
+        data=data,
+        date_created=_date(created),
+        date_updated=_date(updated),
+        timing=None if state is TaskStatus.PENDING else _timing(float(created or 0), float(updated or 0), run),
+    )
+
+
+def _timing(created: float, ended: float, run: Sequence[bytes | None]) -> TaskTiming:
+    started, attempts, worker, version = run
+    return TaskTiming(
+        queued=_milliseconds((float(started) if started else ended) - created),
+        total=_milliseconds(ended - created),
+        attempts=int(attempts or 0),
+        version_id=int(version) if version else None,
+        worker=worker.decode() if worker else None,
+    )
+
+
+def _milliseconds(seconds: float) -> float:
+    return round(1000 * seconds, 3)
+
+
+def _date(seconds: bytes | None) -> datetime:
+    return datetime.fromtimestamp(float(seconds or 0), UTC)
