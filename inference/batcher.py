@@ -7,11 +7,11 @@ The worker's threads submit prepared samples here and wait for their futures.
 
 import threading
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from itertools import islice
-from time import monotonic
+from time import monotonic, perf_counter
 from typing import Protocol
 from weakref import WeakKeyDictionary
 
@@ -30,23 +30,43 @@ class Runnable(Protocol):
         """Return the output tensors of each sample."""
 
 
+@dataclass(frozen=True, slots=True)
+class BatchRun:
+    """A batch that the device has run: how many samples, for how long."""
+
+    network: Runnable
+    size: int
+    seconds: float
+
+
+class Answer(Future[Tensors]):
+    """The output tensors of one sample; ``batch`` tells, once there is a result, what it ran in."""
+
+    batch: BatchRun | None = None
+
+
+def _note_nothing(run: BatchRun) -> None:
+    """Take no notice of a batch."""
+
+
 @dataclass(frozen=True)
 class _Waiting:
     network: Runnable
     sample: Sample
     limit: int
     arrival: int
-    future: "Future[Tensors]" = field(default_factory=Future)
+    future: Answer = field(default_factory=Answer)
 
 
 _Key = tuple[int, tuple[torch.Size, ...]]
 
 
 class Batcher:
-    """One thread that feeds one device."""
+    """One thread that feeds one device; ``on_batch`` is called in it, with each batch that the device has run."""
 
-    def __init__(self, max_batch_size: int) -> None:
+    def __init__(self, max_batch_size: int, on_batch: Callable[[BatchRun], None] = _note_nothing) -> None:
         self._max_batch_size = max_batch_size
+        self._on_batch = on_batch
         self._waiting: dict[_Key, deque[_Waiting]] = {}
         self._arrivals = 0
         self._changed = threading.Condition()
@@ -57,7 +77,7 @@ class Batcher:
         self._thread = threading.Thread(target=self._serve, name="batcher", daemon=True)
         self._thread.start()
 
-    def submit(self, network: Runnable, sample: Sample, max_batch_size: int | None = None) -> "Future[Tensors]":
+    def submit(self, network: Runnable, sample: Sample, max_batch_size: int | None = None) -> Answer:
         """Queue a sample and return the future of its output tensors.
 
         ``max_batch_size`` is what the network stands; the batcher's own maximum holds as well. The future fails with
@@ -112,6 +132,7 @@ class Batcher:
     def _run(self, batch: list[_Waiting]) -> None:
         """Run a batch; when it fails, run its halves, until the one sample that is to blame stands alone."""
         network = batch[0].network
+        started = perf_counter()
         try:
             results = network.run([waiting.sample for waiting in batch])
         except DeviceLostError as error:
@@ -124,8 +145,11 @@ class Batcher:
         except Exception as error:  # whatever a network raises is that network's failure, and the thread lives on
             self._split(batch, error)
         else:
+            run = BatchRun(network, len(batch), perf_counter() - started)
             for waiting, tensors in zip(batch, results, strict=True):
+                waiting.future.batch = run
                 waiting.future.set_result(tensors)
+            self._on_batch(run)
 
     def _split(self, batch: list[_Waiting], error: Exception) -> None:
         if len(batch) == 1:

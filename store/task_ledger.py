@@ -127,8 +127,16 @@ class TaskLedger:
             raise LastAttempt(task_id)
         if answer[0] not in {b"claimed", b"exhausted"}:
             return None
-        verdict, attempt, kind, request, inputs = answer
-        task = ClaimedTask(task_id, TaskKind(kind.decode()), attempt, orjson.loads(request), inputs)
+        verdict, attempt, kind, request, inputs, account, created = answer
+        task = ClaimedTask(
+            id=task_id,
+            account_id=int(account),
+            kind=TaskKind(kind.decode()),
+            attempt=attempt,
+            request=orjson.loads(request),
+            inputs=inputs,
+            queued_seconds=max(0.0, now - float(created)),
+        )
         if verdict == b"exhausted":
             raise AttemptsExhausted(task)
         return task
@@ -140,7 +148,14 @@ class TaskLedger:
         """
         keys = [TASK_PREFIX + task_id, INPUTS_PREFIX + task_id, LEASES_KEY]
         arguments: list[Any] = [task_id, "" if attempt is None else attempt, outcome.status.value]
-        arguments += [outcome.error or "", outcome.data or b"", time.time(), self._ttl, WAITING_PREFIX]
+        arguments += [
+            outcome.error or "",
+            outcome.data or b"",
+            time.time(),
+            self._ttl,
+            WAITING_PREFIX,
+            outcome.stages or b"",
+        ]
         with redis_errors_as_unavailable():
             return bool(self._finish(keys=keys, args=arguments))
 

@@ -70,14 +70,17 @@ class TaskRecord:
 class ClaimedTask:
     """A task that one worker may run now.
 
-    ``attempt`` counts from 1 and fences: an outcome is taken only from the latest attempt.
+    ``attempt`` counts from 1 and fences: an outcome is taken only from the latest attempt. ``queued_seconds`` is
+    the time from its acceptance until this claim.
     """
 
     id: str
+    account_id: int
     kind: TaskKind
     attempt: int
     request: Mapping[str, Any]
     inputs: Sequence[bytes] = field(repr=False)
+    queued_seconds: float
 
 
 @dataclass(frozen=True)
@@ -90,10 +93,14 @@ class FreeTask:
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a task ended: with ``data`` (JSON text), or with ``error`` (one sentence)."""
+    """How a task ended: with ``data`` (JSON text), or with ``error`` (one sentence).
+
+    ``stages`` (JSON text) says where the time of the run went: milliseconds by stage, and ``batch_size``.
+    """
 
     data: bytes | None = None
     error: str | None = None
+    stages: bytes | None = None
 
     @property
     def status(self) -> TaskStatus:

@@ -13,6 +13,7 @@ from store.records import Deployment
 from store.task_records import ClaimedTask
 from workers.errors import TaskFailure
 from workers.networks import NetworkRunner
+from workers.stopwatch import Stage, Stopwatch
 
 
 class DeploymentHandler:
@@ -23,12 +24,15 @@ class DeploymentHandler:
         self._networks = networks
         self._runner = runner
 
-    def answer(self, task: ClaimedTask) -> bytes:
+    def answer(self, task: ClaimedTask, stopwatch: Stopwatch) -> bytes:
         """Return the report of :class:`inference.warm_up.WarmUp`."""
         network_id: int = task.request["network_id"]
         try:
             network = self._networks.get_by_id(network_id)
-            found = warm_up(self._runner.load(network), self._max_batch_size)
+            loaded = self._runner.load(network)
+            stopwatch.lap(Stage.LOAD)
+            found = warm_up(loaded, self._max_batch_size)
+            stopwatch.lap(Stage.DEVICE)
             self._networks.record_deployment(network_id, Deployment("success", report=found.report))
         except NotFound as error:
             raise TaskFailure("The network was deleted before it could be deployed.") from error

@@ -4,13 +4,14 @@ from collections.abc import Mapping
 from typing import Any, Protocol
 
 from store.task_records import ClaimedTask
+from workers.stopwatch import Stopwatch
 
 
 class TaskHandler(Protocol):
     """Answers tasks of one kind."""
 
-    def answer(self, task: ClaimedTask) -> bytes:
-        """Return the task's data as JSON text.
+    def answer(self, task: ClaimedTask, stopwatch: Stopwatch) -> bytes:
+        """Return the task's data as JSON text, and note on the stopwatch where the time went.
 
         Raises:
             TaskFailure, InferenceError, FetchError: with the sentence that its owner is told.

@@ -15,6 +15,7 @@ from inference.regions import Region
 from store.task_records import ClaimedTask
 from workers.errors import TaskFailure
 from workers.fetch import FetchError, ImageFetcher
+from workers.stopwatch import Stage, Stopwatch
 
 
 class ImageInputs:
@@ -24,7 +25,7 @@ class ImageInputs:
         self._limits = ImageLimits(settings.max_image_bytes, settings.max_image_pixels)
         self._fetcher = fetcher
 
-    def prepare(self, task: ClaimedTask, network: LoadedNetwork) -> list[Prepared]:
+    def prepare(self, task: ClaimedTask, network: LoadedNetwork, stopwatch: Stopwatch) -> list[Prepared]:
         """Return one prepared image for each input of the network, in order.
 
         Raises:
@@ -37,8 +38,12 @@ class ImageInputs:
         prepared = []
         for index, (given, spec) in enumerate(zip(requested, specs, strict=True)):
             try:
-                image = decode_image(self._bytes_of(given["source"], task.inputs), self._limits)
+                encoded = self._bytes_of(given["source"], task.inputs)
+                stopwatch.lap(Stage.FETCH)
+                image = decode_image(encoded, self._limits)
+                stopwatch.lap(Stage.DECODE)
                 prepared.append(prepare_image(image, Region.from_json(given), spec, network.mean_image(spec)))
+                stopwatch.lap(Stage.PREPROCESS)
             except (ImageError, FetchError) as error:
                 raise TaskFailure(f"inputs.{index}.image: {error}") from error
         return prepared

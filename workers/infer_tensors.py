@@ -12,6 +12,7 @@ from workers.catalogue import Catalogue
 from workers.errors import TaskFailure
 from workers.image_inputs import ImageInputs
 from workers.networks import NetworkRunner
+from workers.stopwatch import Stage, Stopwatch
 
 
 class TensorsHandler:
@@ -22,20 +23,25 @@ class TensorsHandler:
         self._networks = networks
         self._images = images
 
-    def answer(self, task: ClaimedTask) -> bytes:
+    def answer(self, task: ClaimedTask, stopwatch: Stopwatch) -> bytes:
         """Return ``{"tensors": [{"name", "shape", "data"}]}``: row-major, the batch dimension kept with size 1."""
         try:
             network = self._catalogue.network(task.request["network_id"])
         except NotFound as error:
             raise TaskFailure("The network was deleted before the task could run.") from error
         loaded = self._networks.load(network)
-        prepared = self._images.prepare(task, loaded)
-        tensors = self._networks.submit(network, loaded, [image.tensor for image in prepared]).result()
+        stopwatch.lap(Stage.LOAD)
+        prepared = self._images.prepare(task, loaded, stopwatch)
+        answer = self._networks.submit(network, loaded, [image.tensor for image in prepared])
+        tensors = answer.result()
+        stopwatch.batch_lap(answer.batch)
         names = task.request["output_tensors"] or list(tensors)
         for name in names:
             if name not in tensors:
                 raise TaskFailure(f"The network has no output tensor {name!r}; it has {', '.join(tensors)}.")
-        return orjson.dumps({"tensors": [_describe(name, tensors[name]) for name in names]})
+        data = orjson.dumps({"tensors": [_describe(name, tensors[name]) for name in names]})
+        stopwatch.lap(Stage.POSTPROCESS)
+        return data
 
     def gave_up(self, request: Mapping[str, Any], reason: str) -> None:
         """Nothing but the task itself has to know."""

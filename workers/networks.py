@@ -1,11 +1,10 @@
 """Gives the task handlers loaded networks: weights from the store, through the cache, onto this worker's device."""
 
 from collections.abc import Sequence
-from concurrent.futures import Future
 
 import torch
 
-from inference.batcher import Batcher, Tensors
+from inference.batcher import Answer, Batcher
 from inference.loader import LoadedNetwork, load_network
 from inference.model_cache import ModelCache
 from inference.network import NetworkDescription, Precision
@@ -42,9 +41,7 @@ class NetworkRunner:
         """Let the next tasks have the network as its deployment has found it best."""
         self._cache.put(network.weights_key, loaded)
 
-    def submit(
-        self, network: NetworkRecord, loaded: LoadedNetwork, sample: Sequence[torch.Tensor]
-    ) -> "Future[Tensors]":
+    def submit(self, network: NetworkRecord, loaded: LoadedNetwork, sample: Sequence[torch.Tensor]) -> Answer:
         """Queue one prepared sample, a tensor for each input, and return the future of its output tensors."""
         report = network.deployment.report
         return self._batcher.submit(loaded, tuple(sample), report["max_batch_size"] if report else None)

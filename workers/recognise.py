@@ -15,6 +15,7 @@ from workers.catalogue import REMEMBERED, Catalogue
 from workers.errors import TaskFailure
 from workers.image_inputs import ImageInputs
 from workers.networks import NetworkRunner
+from workers.stopwatch import Stage, Stopwatch
 
 
 class RecognitionHandler:
@@ -26,20 +27,25 @@ class RecognitionHandler:
         self._images = images
         self._outputs = cached(LRUCache(REMEMBERED), key=_version_id, lock=threading.Lock())(_describe_outputs)
 
-    def answer(self, task: ClaimedTask) -> bytes:
+    def answer(self, task: ClaimedTask, stopwatch: Stopwatch) -> bytes:
         """Return ``{"outputs": [{"labels": {"predicted": [...], "discarded": [...]}}]}``."""
         try:
             runnable = self._catalogue.version(task.request["version_id"])
         except NotFound as error:
             raise TaskFailure("The version was deleted before the task could run.") from error
         loaded = self._networks.load(runnable.network)
-        prepared = self._images.prepare(task, loaded)
-        tensors = self._networks.submit(runnable.network, loaded, [image.tensor for image in prepared]).result()
+        stopwatch.lap(Stage.LOAD)
+        prepared = self._images.prepare(task, loaded, stopwatch)
+        answer = self._networks.submit(runnable.network, loaded, [image.tensor for image in prepared])
+        tensors = answer.result()
+        stopwatch.batch_lap(answer.batch)
         outputs = [
             postprocess(output, tensors, prepared[0], task.request["show_discarded"], task.request["max_predictions"])
             for output in self._outputs(runnable)
         ]
-        return orjson.dumps({"outputs": outputs})
+        data = orjson.dumps({"outputs": outputs})
+        stopwatch.lap(Stage.POSTPROCESS)
+        return data
 
     def gave_up(self, request: Mapping[str, Any], reason: str) -> None:
         """Nothing but the task itself has to know."""

@@ -15,6 +15,7 @@ from workers.fetch import FetchError
 from workers.gate import Gate
 from workers.handlers import TaskHandler
 from workers.leases import Leases
+from workers.stopwatch import Stopwatch
 from workers.watchdog import end_process
 
 logger = logging.getLogger(__name__)
@@ -71,7 +72,7 @@ class TaskRunner:
 
     def _answer(self, task: ClaimedTask) -> None:
         try:
-            outcome = self._outcome(task)
+            outcome = self._outcome(task, Stopwatch())
         except Unavailable:
             self._ledger.postpone(task)
             raise
@@ -89,10 +90,11 @@ class TaskRunner:
                     raise
                 time.sleep(FINISH_PAUSE_SECONDS)
 
-    def _outcome(self, task: ClaimedTask) -> Outcome:
+    def _outcome(self, task: ClaimedTask, stopwatch: Stopwatch) -> Outcome:
         handler = self._handlers[task.kind]
         try:
-            return Outcome(data=handler.answer(task))
+            data = handler.answer(task, stopwatch)
+            return Outcome(data=data, stages=stopwatch.to_json())
         except Unavailable:
             raise
         except DeviceLostError as error:
@@ -104,4 +106,4 @@ class TaskRunner:
             logger.exception("Task %s failed.", task.id)
             reason = INTERNAL_ERROR
         handler.gave_up(task.request, reason)
-        return Outcome(error=reason)
+        return Outcome(error=reason, stages=stopwatch.to_json())

@@ -1,6 +1,7 @@
 -- Ends a task once: the first final state wins, and an outcome of an attempt that was superseded is dropped.
 -- KEYS: task, inputs, leases
--- ARGV: id, attempt ('' for whoever asks), status, error, data, now (seconds), time to live (seconds), waiting prefix
+-- ARGV: id, attempt ('' for whoever asks), status, error, data, now (seconds), time to live (seconds), waiting prefix,
+--       stages ('' if it did not run)
 -- Returns 1 if this call ended the task, else 0.
 local task = redis.call('HMGET', KEYS[1], 'status', 'attempts', 'queue')
 if task[1] ~= 'pending' then return 0 end
@@ -11,6 +12,7 @@ if ARGV[3] == 'success' then
 else
   redis.call('HSET', KEYS[1], 'error', ARGV[4])
 end
+if ARGV[9] ~= '' then redis.call('HSET', KEYS[1], 'stages', ARGV[9]) end
 redis.call('HDEL', KEYS[1], 'request')
 redis.call('EXPIRE', KEYS[1], ARGV[7])
 redis.call('DEL', KEYS[2])

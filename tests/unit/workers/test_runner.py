@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+import orjson
 import pytest
 import redis
 
@@ -23,6 +24,7 @@ from workers.errors import TaskFailure
 from workers.leases import Leases
 from workers.reconcile import Reconciler
 from workers.runner import INTERNAL_ERROR, TaskRunner
+from workers.stopwatch import Stage, Stopwatch
 
 ACCOUNT = 1
 
@@ -36,9 +38,10 @@ class Handler:
     asked: list[str] = field(default_factory=list)
     given_up: list[str] = field(default_factory=list)
 
-    def answer(self, task: ClaimedTask) -> bytes:
+    def answer(self, task: ClaimedTask, stopwatch: Stopwatch) -> bytes:
         self.asked.append(task.id)
         time.sleep(self.seconds)
+        stopwatch.lap(Stage.DECODE)
         if isinstance(self.outcome, Exception):
             raise self.outcome
         return self.outcome
@@ -89,6 +92,15 @@ def test_answer_becomes_the_tasks_data(worker: Worker) -> None:
     task_id = worker.submit()
     worker.runner(Handler(b'{"outputs": []}')).run(task_id)
     assert worker.get(task_id).data == b'{"outputs": []}'
+
+
+def test_record_tells_where_the_time_went(worker: Worker) -> None:
+    task_id = worker.submit()
+    worker.runner(Handler(seconds=0.01)).run(task_id)
+    with connect(worker.settings.redis_url) as client:
+        stages = orjson.loads(client.hget(f"recoq:task:{task_id}", "stages"))
+    assert stages["decode"] >= 10
+    assert stages["batch_size"] is None
 
 
 def test_task_runs_once_however_many_messages_arrive(worker: Worker) -> None:
@@ -150,7 +162,7 @@ def test_last_attempt_is_made_alone(worker: Worker) -> None:
     running, release, runner_saw = threading.Event(), threading.Event(), []
 
     class Meeting(Handler):
-        def answer(self, task: ClaimedTask) -> bytes:
+        def answer(self, task: ClaimedTask, stopwatch: Stopwatch) -> bytes:
             runner_saw.append(task.id)
             running.set()
             assert release.wait(20)
