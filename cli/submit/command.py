@@ -1,6 +1,7 @@
 """The command ``recoq submit`` and its options."""
 
 import contextlib
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,10 +10,12 @@ import httpx
 
 from cli.api_client import ApiClient
 from cli.client_config import service_options
+from cli.errors import CommandError
+from cli.submit.exports import Format, check_format
 from cli.submit.journal import STANDARD_OUTPUT
 from cli.submit.requests import find_target
 from cli.submit.run import Job, run
-from cli.submit.sources import check_arguments
+from cli.submit.sources import check_arguments, check_drawings
 from cli.submit.submission import Plan
 
 TIMEOUT = httpx.Timeout(30.0, read=60.0)
@@ -27,6 +30,22 @@ TIMEOUT = httpx.Timeout(30.0, read=60.0)
     type=click.Path(path_type=Path, dir_okay=False, allow_dash=True),
     default=STANDARD_OUTPUT,
     help="Where the results go; what is in it already is not sent again.  [default: standard output]",
+)
+@click.option(
+    "--format",
+    "wanted",
+    type=click.Choice([each.value for each in Format]),
+    default=Format.JSONL.value,
+    callback=lambda _context, _option, value: Format(value),
+    show_default=True,
+    help="What the results are written as.",
+)
+@click.option(
+    "--draw",
+    "drawings",
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="FOLDER",
+    help="Also write the images into this folder, with their labels and boxes.",
 )
 @click.option("-r", "--recursive", is_flag=True, help="Also take the images in folders of folders.")
 @click.option("--version", type=int, metavar="ID", help="Use this version rather than the current one.")
@@ -59,6 +78,8 @@ def submit(
     spec: str,
     images: tuple[str, ...],
     output: Path,
+    wanted: Format,
+    drawings: Path | None,
     version: int | None,
     max_predictions: int | None,
     concurrency: int,
@@ -70,7 +91,9 @@ def submit(
     retry_errors: bool,
     as_json: bool,
 ) -> None:
-    """Send IMAGES to a specification, named by its ID or public slug, and write a line of JSON for each.
+    """Send IMAGES to a specification, named by its ID or public slug, and write what is recognised in each.
+
+    Results are lines of JSON, written as they come; with --format csv or coco a file is made from them at the end.
 
     IMAGES are files, folders, patterns such as 'photos/*.jpg', URLs, text files (.txt) with one path or URL a line,
     or - for such lines on standard input.
@@ -84,11 +107,30 @@ def submit(
     if as_json and output == STANDARD_OUTPUT:
         raise click.UsageError("--json prints the summary where the results go; give the results a file with --output.")
     check_arguments(images)
+    if drawings is not None:
+        check_drawings(drawings, images)
     arguments: dict[str, Any] = {"show_discarded": True} if show_discarded else {}
     if max_predictions is not None:
         arguments["max_predictions"] = max_predictions
     with contextlib.closing(ApiClient(url, key, TIMEOUT)) as client:
-        plan = Plan(find_target(client, spec, version), arguments, concurrency, patience_seconds)
-        summary = run(client, plan, Job(images, recursive, output, retry_errors))
+        target = find_target(client, spec, version)
+        check_format(wanted, output, target.outputs)
+        plan, job = (
+            Plan(target, arguments, concurrency, patience_seconds),
+            Job(images, recursive, output, wanted, retry_errors),
+        )
+        if drawings is not None or wanted is Format.COCO:
+            plan, job = _looking_at_images(plan, job, drawings)
+        summary = run(client, plan, job)
     summary.show(as_json=as_json)
     context.exit(summary.exit_status)
+
+
+def _looking_at_images(plan: Plan, job: Job, drawings: Path | None) -> tuple[Plan, Job]:
+    """Return plan and job with what measures images, and draws into the folder ``drawings`` if that is given."""
+    try:
+        from cli.submit.pictures import draw_outcome, size_of  # noqa: PLC0415 - Pillow is optional
+    except ImportError as error:
+        raise CommandError("This needs Pillow: pip install 'recoq[draw]'.") from error
+    plan = replace(plan, measure=size_of, keep_files=drawings is not None)
+    return plan, job if drawings is None else replace(job, draw=lambda outcome: draw_outcome(outcome, drawings))

@@ -2,6 +2,8 @@
 
 from threading import Condition
 
+from cli.submit.outcome import SentImage
+
 
 class InFlight:
     """A window of at most ``limit`` images between the threads that send them and the one that collects results.
@@ -14,7 +16,7 @@ class InFlight:
         self._limit = limit
         self._senders = senders
         self._reserved = 0
-        self._paths: dict[str, str] = {}
+        self._images: dict[str, SentImage] = {}
         self._closed = False
         self._changed = Condition()
 
@@ -32,18 +34,18 @@ class InFlight:
             self._reserved -= 1
             self._changed.notify_all()
 
-    def add(self, task_id: str, path: str) -> None:
+    def add(self, task_id: str, image: SentImage) -> None:
         """Fill a reserved place with the task of an image."""
         with self._changed:
-            self._paths[task_id] = path
+            self._images[task_id] = image
             self._changed.notify_all()
 
-    def end(self, task_id: str) -> str:
-        """Free the place of a task that has ended and return the path of its image."""
+    def end(self, task_id: str) -> SentImage:
+        """Free the place of a task that has ended and return its image."""
         with self._changed:
             self._reserved -= 1
             self._changed.notify_all()
-            return self._paths.pop(task_id)
+            return self._images.pop(task_id)
 
     def leave(self) -> None:
         """One sender has nothing more to send."""
@@ -60,8 +62,8 @@ class InFlight:
     def task_ids(self) -> list[str]:
         """Wait for tasks and return their IDs, oldest first; none once all have ended and no more can come."""
         with self._changed:
-            self._changed.wait_for(lambda: self._paths or self._is_over())
-            return list(self._paths)
+            self._changed.wait_for(lambda: self._images or self._is_over())
+            return list(self._images)
 
     def _is_over(self) -> bool:
         return not self._reserved and (self._closed or not self._senders)

@@ -8,15 +8,26 @@ import orjson
 SUCCESS = "success"
 ERROR = "error"
 
+Size = tuple[int, int]  # width and height in pixels, as the image is looked at
+
+
+@dataclass(frozen=True)
+class SentImage:
+    """An image that has become a task: its path or URL, and its size and file where those are needed later."""
+
+    path: str
+    size: Size | None = None
+    file: bytes | None = None
+
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of the image ``path`` (or URL): ``outputs`` as the API gives them, or an ``error``.
+    """What became of an image: ``outputs`` as the API gives them, or an ``error``.
 
     ``task_id`` is ``None`` for an image that was never accepted.
     """
 
-    path: str
+    image: SentImage
     task_id: str | None = None
     error: str | None = None
     outputs: list[Any] | None = None
@@ -28,22 +39,24 @@ class Outcome:
 
     def line(self, spec: str) -> bytes:
         """Return the line of JSON for this image, recognised by the specification ``spec``."""
-        fields = {
-            "path": shown(self.path),
+        fields: dict[str, Any] = {
+            "path": shown(self.image.path),
             "spec": spec,
             "task_id": self.task_id,
             "status": self.status,
             "error": self.error,
             "outputs": self.outputs,
         }
+        if self.image.size is not None:
+            fields["width"], fields["height"] = self.image.size
         return orjson.dumps(fields, option=orjson.OPT_APPEND_NEWLINE)
 
 
-def outcome_of_task(path: str, task: dict[str, Any]) -> Outcome:
+def outcome_of_task(image: SentImage, task: dict[str, Any]) -> Outcome:
     """Return the outcome of a task that has ended."""
     if task["status"] == ERROR:
-        return Outcome(path, task["id"], error=task["error"])
-    return Outcome(path, task["id"], outputs=task["data"]["outputs"])
+        return Outcome(image, task["id"], error=task["error"])
+    return Outcome(image, task["id"], outputs=task["data"]["outputs"])
 
 
 def shown(path: str) -> str:

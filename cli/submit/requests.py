@@ -1,6 +1,6 @@
 """The requests of ``recoq submit``: one that sends an image, and few that ask what became of many."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -9,6 +9,8 @@ from uuid import uuid4
 
 from cli.api_client import ApiClient, Json, Refused
 from cli.errors import CommandError
+from cli.submit.fetching import NotFetched, fetch
+from cli.submit.outcome import SentImage, Size
 from cli.submit.sources import is_url
 
 IDS_IN_ONE_REQUEST = 200  # servers take lines of 4 kB, and an ID may have 10 digits
@@ -16,6 +18,7 @@ LONGEST_WAIT_SECONDS = 5
 IMAGE_FIELD = "inputs[0]image.source"
 IMAGE_ERRORS = "inputs"
 
+Measure = Callable[[bytes], Size | None]
 EndedTasks = dict[str, Json | None]  # by ID; none for one that the service does not know any more
 
 
@@ -37,7 +40,8 @@ class ImageRequest:
     """One image, read and ready to be sent, as often as needed: its key makes all attempts one task."""
 
     path: str
-    body: bytes | None  # none for a URL, which the service fetches
+    body: bytes | None  # none for a URL that the service fetches
+    size: Size | None = None
     key: str = field(default_factory=lambda: uuid4().hex)
 
     def send(self, client: ApiClient, target: Target, arguments: Mapping[str, Any]) -> str:
@@ -63,19 +67,26 @@ class ImageRequest:
             raise
         return str(answer["task_id"])
 
+    def sent(self, *, with_file: bool) -> SentImage:
+        """Return what is to be remembered of the image while it is under way."""
+        return SentImage(self.path, self.size, self.body if with_file else None)
 
-def read_image(path: str) -> ImageRequest:
-    """Return the request for a file or URL.
+
+def read_image(path: str, measure: Measure | None) -> ImageRequest:
+    """Return the request for a file or URL, with the size that ``measure`` finds; a URL to measure is fetched here.
 
     Raises:
-        ImageRefused: if the file cannot be read.
+        ImageRefused: if the image cannot be read.
     """
-    if is_url(path):
+    if is_url(path) and measure is None:
         return ImageRequest(path, None)
     try:
-        return ImageRequest(path, Path(path).read_bytes())
+        body = fetch(path) if is_url(path) else Path(path).read_bytes()
+    except NotFetched as error:
+        raise ImageRefused(str(error)) from error
     except OSError as error:
         raise ImageRefused(f"The file cannot be read: {error.strerror}.") from error
+    return ImageRequest(path, body, None if measure is None else measure(body))
 
 
 def ended_tasks(client: ApiClient, task_ids: Sequence[str]) -> EndedTasks:

@@ -2,15 +2,16 @@
 
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 
 from cli.api_client import ApiClient
+from cli.submit.exports import Format, export, journal_of
 from cli.submit.journal import STANDARD_OUTPUT, Journal, PrintedResults
-from cli.submit.outcome import shown
+from cli.submit.outcome import Outcome, shown
 from cli.submit.progress import SubmitProgress, shown_progress
 from cli.submit.seen import SeenNames
 from cli.submit.sources import STANDARD_INPUT, find_images
@@ -26,7 +27,9 @@ class Job:
     arguments: tuple[str, ...]
     recursive: bool
     output: Path
+    format: Format
     retry_errors: bool
+    draw: Callable[[Outcome], object] | None = None
 
 
 def run(client: ApiClient, plan: Plan, job: Job) -> Summary:
@@ -35,9 +38,12 @@ def run(client: ApiClient, plan: Plan, job: Job) -> Summary:
     Raises:
         CommandError: if it cannot go on; what has come until then is written.
     """
+    written = job.output != STANDARD_OUTPUT
     with ExitStack() as stack:
         seen, tally = stack.enter_context(SeenNames()), Tally()
         results = _open_results(stack, plan, job, seen, tally)
+        if written:
+            stack.callback(export, job.format, job.output, plan.target.outputs)
         images = (image for image in find_images(job.arguments, recursive=job.recursive) if seen.add(shown(image)))
         submission = Submission(client, plan, images)
         interrupted = stack.enter_context(_stopped_by_signals(submission))
@@ -45,17 +51,18 @@ def run(client: ApiClient, plan: Plan, job: Job) -> Summary:
         if STANDARD_INPUT not in job.arguments:
             threading.Thread(target=_count, args=(job, progress), daemon=True).start()
         for outcome in submission.outcomes():
+            if job.draw:
+                job.draw(outcome)
             results.write(outcome)
             tally.count(outcome)
-    files = () if job.output == STANDARD_OUTPUT else (job.output,)
-    return Summary(tally, submission.retries, files, interrupted.is_set())
+    return Summary(tally, submission.retries, job.output if written else None, interrupted.is_set())
 
 
 def _open_results(stack: ExitStack, plan: Plan, job: Job, seen: SeenNames, tally: Tally) -> Journal | PrintedResults:
     """Open the file of results and count what it has already as seen."""
     if job.output == STANDARD_OUTPUT:
         return PrintedResults(plan.target.name)
-    journal = stack.enter_context(Journal(job.output, plan.target.name))
+    journal = stack.enter_context(Journal(journal_of(job.format, job.output), plan.target.name))
     if job.retry_errors:
         journal.drop_errors()
     for result in journal.written():

@@ -32,6 +32,14 @@ def check_arguments(arguments: Sequence[str]) -> None:
             raise CommandError(f"There is no file or folder {argument}.")
 
 
+def check_drawings(drawings: Path, arguments: Sequence[str]) -> None:
+    """Raise ``CommandError`` if the folder of drawings lies where images are taken from: they would be sent too."""
+    inside = drawings.resolve()
+    for argument in arguments:
+        if argument != STANDARD_INPUT and Path(argument).is_dir() and inside.is_relative_to(Path(argument).resolve()):
+            raise CommandError(f"{drawings} is inside {argument}, so drawings would count as images; choose another.")
+
+
 def find_images(arguments: Iterable[str], *, recursive: bool) -> Iterator[str]:
     """Yield the paths and URLs of the images that ``arguments`` mean: in the order given, folders in no order.
 

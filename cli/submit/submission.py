@@ -9,9 +9,9 @@ from typing import Any
 from cli.api_client import ApiClient, ServiceAway
 from cli.patience import Answer, patiently
 from cli.submit.in_flight import InFlight
-from cli.submit.outcome import Outcome, outcome_of_task
+from cli.submit.outcome import Outcome, SentImage, outcome_of_task
 from cli.submit.pace import Pace
-from cli.submit.requests import EndedTasks, ImageRefused, Target, ended_tasks, lone_task, read_image
+from cli.submit.requests import EndedTasks, ImageRefused, Measure, Target, ended_tasks, lone_task, read_image
 
 MOST_SENDERS = 16  # sending is short: the service answers before it recognises
 GRACE_SECONDS = 10.0  # after a stop, for what is under way
@@ -20,12 +20,17 @@ TASK_IS_GONE = "The service does not know this task any more."
 
 @dataclass(frozen=True)
 class Plan:
-    """What to send, where, and how many at once; ``arguments`` go with each image."""
+    """What to send, where, and how many at once; ``arguments`` go with each image.
+
+    With ``measure``, images are also looked at here, and with ``keep_files`` their outcomes bring the files along.
+    """
 
     target: Target
     arguments: Mapping[str, Any]
     concurrency: int
     patience_seconds: float
+    measure: Measure | None = None
+    keep_files: bool = False
 
 
 class Submission:
@@ -92,18 +97,18 @@ class Submission:
 
     def _send(self, path: str) -> None:
         try:
-            request = read_image(path)
+            request = read_image(path, self._plan.measure)
             target, arguments = self._plan.target, self._plan.arguments
             task_id = self._patiently(lambda: request.send(self._client, target, arguments), self._stop)
         except ImageRefused as error:
-            self._outcomes.put(Outcome(path, error=str(error)))
+            self._outcomes.put(Outcome(SentImage(path), error=str(error)))
             self._in_flight.release()
         except ServiceAway:
             if not self._stop.is_set():
                 raise
             self._in_flight.release()
         else:
-            self._in_flight.add(task_id, path)
+            self._in_flight.add(task_id, request.sent(with_file=self._plan.keep_files))
 
     def _collect(self) -> None:
         pace = Pace()
@@ -116,9 +121,9 @@ class Submission:
                 break
             pace.adapt(len(ended), len(task_ids))
             for task_id, task in ended.items():
-                path = self._in_flight.end(task_id)
-                gone = Outcome(path, task_id, error=TASK_IS_GONE)
-                self._outcomes.put(gone if task is None else outcome_of_task(path, task))
+                image = self._in_flight.end(task_id)
+                gone = Outcome(image, task_id, error=TASK_IS_GONE)
+                self._outcomes.put(gone if task is None else outcome_of_task(image, task))
         self._outcomes.put(None)
 
     def _ended(self, task_ids: list[str]) -> EndedTasks:

@@ -30,7 +30,7 @@ class Summary:
 
     tally: Tally
     retries: int
-    files: tuple[Path, ...]
+    output: Path | None
     interrupted: bool
 
     @property
@@ -53,7 +53,7 @@ class Summary:
             "images_per_second": round(tally.ended / seconds, 2),
             "retries": self.retries,
             "interrupted": self.interrupted,
-            "files": [str(path) for path in self.files],
+            "output": None if self.output is None else str(self.output),
         }
 
     def show(self, *, as_json: bool) -> None:
@@ -77,6 +77,6 @@ class Summary:
             table.add_row("tried again", str(self.retries))
         if self.interrupted:
             table.add_row("interrupted", "run the same command again to go on")
-        for path in self.files:
-            table.add_row("written", escape(str(path)))
+        if self.output is not None:
+            table.add_row("results", escape(str(self.output)))
         return table

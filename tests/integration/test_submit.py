@@ -1,5 +1,6 @@
 """``recoq submit`` as a process against a running service: what is written, gone on with, and tried again."""
 
+import csv
 import json
 import shutil
 import signal
@@ -12,6 +13,7 @@ from typing import Any
 
 import psutil
 import pytest
+from PIL import Image
 
 from demo import IMAGES_FOLDER
 from tests.integration.faulty_proxy import Fault, FaultyProxy, faulty_proxy
@@ -79,7 +81,7 @@ def test_each_image_of_a_folder_gets_a_line_with_what_is_on_it(service: Service,
     for result in results:
         assert label(result) == ("star" if int(Path(result["path"]).stem) % 2 else "circle")
     summary = json.loads(ended.stdout)
-    assert (summary["succeeded"], summary["failed"], summary["files"]) == (12, 0, [str(output)])
+    assert (summary["succeeded"], summary["failed"], summary["output"]) == (12, 0, str(output))
 
 
 def test_next_run_sends_only_what_is_missing(service: Service, images: Path, output: Path, proxy: FaultyProxy) -> None:
@@ -154,6 +156,38 @@ def test_few_requests_ask_for_the_results_of_many(service: Service, tmp_path: Pa
     assert ended.returncode == 0, ended.stderr
     gets = [request for request in proxy.requests if request.startswith("GET")]
     assert len(gets) < 100
+
+
+def test_boxes_become_coco_annotations_and_drawings(service: Service, tmp_path: Path) -> None:
+    output, drawings = tmp_path / "coco.json", tmp_path / "drawn"
+    with served(IMAGES_FOLDER) as files:
+        arguments = (IMAGES_FOLDER, f"{files}/shapes.jpg", "-o", output, "--format", "coco", "--draw", drawings)
+        ended = submit(service, *arguments, spec="shapes-detector-v1")
+    assert ended.returncode == 0, ended.stderr
+    coco = json.loads(output.read_text())
+    assert len(coco["images"]) == len(list(IMAGES_FOLDER.iterdir())) + 1
+    names = {category["id"]: category["name"] for category in coco["categories"]}
+    [star] = [image for image in coco["images"] if image["file_name"] == str(IMAGES_FOLDER / "star.jpg")]
+    [found] = [each for each in coco["annotations"] if each["image_id"] == star["id"]]
+    assert names[found["category_id"]] == "star"
+    left, top, width, height = found["bbox"]
+    assert 0 <= left < left + width <= star["width"]
+    assert 0 <= top < top + height <= star["height"]
+    with Image.open(IMAGES_FOLDER / "star.jpg") as original:
+        assert original.size == (star["width"], star["height"])
+    assert len(list(drawings.rglob("*.jpg"))) == len(coco["images"])
+
+
+def test_table_is_made_of_all_runs(service: Service, images: Path, tmp_path: Path) -> None:
+    output = tmp_path / "table.csv"
+    some = sorted(images.iterdir())[:3]
+    assert submit(service, *some, "-o", output, "--format", "csv").returncode == 0
+    assert len(output.read_text().splitlines()) == 1 + 3
+    assert submit(service, images, "-o", output, "--format", "csv").returncode == 0
+    with output.open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert {row["path"] for row in rows} == {str(path) for path in images.iterdir()}
+    assert {row["label_name"] for row in rows} == {"star", "circle"}
 
 
 def test_interrupt_leaves_whole_lines_and_the_next_run_does_the_rest(

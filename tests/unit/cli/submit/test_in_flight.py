@@ -3,6 +3,7 @@
 import threading
 
 from cli.submit.in_flight import InFlight
+from cli.submit.outcome import SentImage
 from cli.submit.pace import LONGEST_SECONDS, SHORTEST_SECONDS, Pace
 
 WAIT_SECONDS = 10.0
@@ -20,10 +21,10 @@ def test_no_more_are_under_way_than_the_window_holds() -> None:
     assert window.reserve()
     assert window.reserve()
     thread, answers = in_thread(window.reserve)
-    window.add("1", "a.jpg")
+    window.add("1", SentImage("a.jpg"))
     thread.join(0.05)
     assert thread.is_alive()
-    assert window.end("1") == "a.jpg"
+    assert window.end("1") == SentImage("a.jpg")
     thread.join(WAIT_SECONDS)
     assert answers == [True]
 
@@ -35,7 +36,7 @@ def test_collector_waits_for_what_is_reserved_and_ends_when_nothing_more_can_com
     window.leave()
     thread.join(0.05)
     assert thread.is_alive()
-    window.add("1", "a.jpg")
+    window.add("1", SentImage("a.jpg"))
     thread.join(WAIT_SECONDS)
     assert answers == [["1"]]
     window.end("1")

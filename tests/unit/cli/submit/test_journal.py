@@ -12,10 +12,10 @@ import pytest
 
 from cli.errors import CommandError
 from cli.submit.journal import Journal, read_results
-from cli.submit.outcome import Outcome
+from cli.submit.outcome import Outcome, SentImage
 
-GOOD = Outcome("a.jpg", "1", outputs=[{"labels": {"predicted": [], "discarded": []}}])
-BAD = Outcome("b.jpg", "2", error="This is no image.")
+GOOD = Outcome(SentImage("a.jpg"), "1", outputs=[{"labels": {"predicted": [], "discarded": []}}])
+BAD = Outcome(SentImage("b.jpg"), "2", error="This is no image.")
 
 
 @pytest.fixture
@@ -84,7 +84,7 @@ def test_errors_can_be_dropped_to_be_tried_again(path: Path) -> None:
         assert paths_in(path) == ["a.jpg"]
         with pytest.raises(CommandError, match="is being written"):
             Journal(path, "shapes")
-        journal.write(Outcome("b.jpg", "3", outputs=[]))
+        journal.write(Outcome(SentImage("b.jpg"), "3", outputs=[]))
     assert paths_in(path) == ["a.jpg", "b.jpg"]
     assert [each.name for each in path.parent.iterdir()] == ["results.jsonl"]
 
@@ -134,5 +134,5 @@ def test_full_disk_leaves_whole_lines_and_is_told(path: Path) -> None:
 
 
 def test_name_that_is_no_text_is_written_so_that_it_can_be_read(path: Path) -> None:
-    write(path, Outcome("\udcff.jpg", error="x"))
+    write(path, Outcome(SentImage("\udcff.jpg"), error="x"))
     assert orjson.loads(path.read_bytes())["path"] == "\\udcff.jpg"

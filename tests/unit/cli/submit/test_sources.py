@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from cli.errors import CommandError
-from cli.submit.sources import check_arguments, find_images
+from cli.submit.sources import check_arguments, check_drawings, find_images
 
 
 @pytest.fixture
@@ -77,3 +77,9 @@ def test_argument_that_means_nothing_is_told_at_once(folder: Path) -> None:
     check_arguments(["a.jpg", "in", "-", "https://example.com/x.jpg", "*.none"])
     with pytest.raises(CommandError, match=r"There is no file or folder c\.jpg\."):
         check_arguments(["a.jpg", "c.jpg"])
+
+
+def test_drawings_are_not_written_where_images_are_taken_from(folder: Path) -> None:
+    check_drawings(Path("drawn"), ["in", "a.jpg", "-"])
+    with pytest.raises(CommandError, match="in/drawn is inside in"):
+        check_drawings(Path("in/drawn"), ["a.jpg", "in"])
