@@ -17,6 +17,7 @@ from store.errors import (
     InvalidReference,
     InvalidValue,
     NotFound,
+    QueueFull,
     StorageFull,
     StoreError,
     TooLarge,
@@ -80,6 +81,7 @@ STATUS_OF_STORE_ERROR: Mapping[type[StoreError], int] = {
     NotFound: 404,
     Conflict: 409,
     TooLarge: 413,
+    QueueFull: 429,
     Unavailable: 503,
     StorageFull: 507,
 }
@@ -138,8 +140,8 @@ def _answer_store_error(error: StoreError) -> Response:
     if status >= 500:
         log.error("%s %s: %s", request.method, request.path, error)
     response = error_response(status, str(error))
-    if status == 503:
-        response.headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
+    if status in (429, 503):
+        response.headers["Retry-After"] = str(getattr(error, "retry_after_seconds", RETRY_AFTER_SECONDS))
     return response
 
 

@@ -10,6 +10,7 @@ from flask import Flask, current_app
 
 from config.settings import Settings
 from store.accounts import Accounts
+from store.backlog import BacklogLimits
 from store.database import Database
 from store.networks import Networks
 from store.redis_connection import connect
@@ -46,7 +47,7 @@ def open_services(settings: Settings) -> Services:
     """Return the services that ``settings`` describe; nothing connects before its first use."""
     database = Database(settings.database_url)
     redis = connect(settings.redis_url)
-    ledger = TaskLedger(redis, settings.task_ttl_seconds)
+    ledger = TaskLedger(redis, settings.task_ttl_seconds, BacklogLimits.of(settings))
     return Services(
         settings=settings,
         database=database,

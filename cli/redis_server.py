@@ -16,6 +16,7 @@ import redis
 
 START_TIMEOUT_SECONDS = 60.0  # replaying a large append-only file takes a while
 POLL_SECONDS = 0.02
+NO_LIMIT = 0  # as Redis says it
 
 
 class RedisStartError(Exception):
@@ -57,7 +58,7 @@ def free_loopback_port() -> int:
         return port
 
 
-def prepare_redis(folder: Path, *, append_fsync: str = "everysec") -> RedisLaunch:
+def prepare_redis(folder: Path, *, append_fsync: str = "everysec", max_memory_bytes: int = NO_LIMIT) -> RedisLaunch:
     """Write the configuration of a Redis whose data lives in ``folder`` and return how to start it.
 
     The server listens on the loopback interface only and wants a password that is new at each start, so that other
@@ -71,7 +72,7 @@ def prepare_redis(folder: Path, *, append_fsync: str = "everysec") -> RedisLaunc
     configuration.write_text(
         f"bind 127.0.0.1\nport {port}\nrequirepass {password}\n"
         f'dir "{folder}"\nappendonly yes\nappendfsync {append_fsync}\nsave ""\n'
-        f'maxmemory-policy noeviction\ndaemonize no\nlogfile "{folder / "redis.log"}"\n'
+        f'maxmemory {max_memory_bytes}\nmaxmemory-policy noeviction\ndaemonize no\nlogfile "{folder / "redis.log"}"\n'
     )
     return RedisLaunch((find_redis_binary(), str(configuration)), f"redis://:{password}@127.0.0.1:{port}/0")
 

@@ -33,6 +33,7 @@ class Settings:
     database_url: str
     redis_url: str
     embedded_redis: bool  # whether `recoq up` starts a Redis of its own: unless RECOQ_REDIS_URL names one
+    redis_max_memory_bytes: int  # of the embedded one
     weights_url: str
     log_level: str
 
@@ -46,6 +47,10 @@ class Settings:
     max_body_bytes: int
     max_upload_bytes: int
     task_ttl_seconds: int
+    max_pending_tasks: int
+    max_pending_tasks_per_account: int
+    max_staged_bytes: int
+    max_staged_bytes_per_account: int
 
     # The workers.
     device: str
@@ -96,6 +101,7 @@ def read_settings() -> Settings:
             validate=Regexp(r"(rediss?|unix)://", error="Must start with redis://, rediss:// or unix://."),
         ),
         embedded_redis="RECOQ_REDIS_URL" not in os.environ,
+        redis_max_memory_bytes=env.int("REDIS_MAX_MEMORY_BYTES", 4096 * MEBIBYTE, validate=Range(min=64 * MEBIBYTE)),
         weights_url=env.str(
             "WEIGHTS_URL",
             (data_folder / "weights").as_uri(),
@@ -111,6 +117,10 @@ def read_settings() -> Settings:
         max_body_bytes=env.int("MAX_BODY_BYTES", 64 * MEBIBYTE, validate=positive),
         max_upload_bytes=env.int("MAX_UPLOAD_BYTES", 2048 * MEBIBYTE, validate=positive),
         task_ttl_seconds=env.int("TASK_TTL_SECONDS", 24 * 3600, validate=positive),
+        max_pending_tasks=env.int("MAX_PENDING_TASKS", 200_000, validate=positive),
+        max_pending_tasks_per_account=env.int("MAX_PENDING_TASKS_PER_ACCOUNT", 100_000, validate=positive),
+        max_staged_bytes=env.int("MAX_STAGED_BYTES", 1024 * MEBIBYTE, validate=positive),
+        max_staged_bytes_per_account=env.int("MAX_STAGED_BYTES_PER_ACCOUNT", 512 * MEBIBYTE, validate=positive),
         device=env.str(
             "DEVICE", "auto", validate=Regexp(r"(auto|cpu|cuda(:\d+)?)$", error="Must be auto, cpu, cuda or cuda:N.")
         ),

@@ -36,6 +36,14 @@ class Unavailable(StoreError):
     """A backing service (SQL, Redis, the weights) is away; the message names the service only."""
 
 
+class QueueFull(StoreError):
+    """No more tasks are taken now; ``retry_after_seconds`` tells when that may be different."""
+
+    def __init__(self, message: str, retry_after_seconds: int) -> None:
+        super().__init__(message)
+        self.retry_after_seconds = retry_after_seconds
+
+
 class StorageFull(StoreError):
     """There is no room left for what was to be stored."""
 

@@ -10,10 +10,12 @@ INPUTS_PREFIX = "recoq:inputs:"  # + id: list of staged bytes, gone when the tas
 WAITING_PREFIX = "recoq:waiting:"  # + queue: pending tasks that no worker has claimed, sorted by when last enqueued
 LEASES_KEY = "recoq:leases"  # claimed tasks, sorted by when their lease runs out
 MISSING_KEY = "recoq:missing"  # waiting tasks whose message is not in its queue, sorted by when that was seen first
+BACKLOG_KEY = "recoq:backlog"  # hash: pending tasks and staged bytes, in all and by account
+DRAINED_PREFIX = "recoq:drained:"  # + period: hash, tasks that ended in it, in all and by account
 COUNTER_KEY = "recoq:counter"  # the latest ID
 
 
-def ledger_script(redis: Redis, name: str) -> Script:
-    """Return the script ``store/lua/<name>.lua``."""
-    source = files("store").joinpath("lua", f"{name}.lua").read_text()
-    return redis.register_script(source)
+def ledger_script(redis: Redis, *names: str) -> Script:
+    """Return the script that ``store/lua/<name>.lua`` make up one after the other."""
+    folder = files("store").joinpath("lua")
+    return redis.register_script("\n".join(folder.joinpath(f"{name}.lua").read_text() for name in names))

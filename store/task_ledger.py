@@ -15,9 +15,19 @@ import orjson
 from redis import Redis
 
 from config.queues import TaskKind
+from store.backlog import UNLIMITED, Backlog, BacklogLimits
 from store.errors import NotFound
 from store.redis_connection import redis_errors_as_unavailable
-from store.task_keys import COUNTER_KEY, INPUTS_PREFIX, LEASES_KEY, TASK_PREFIX, WAITING_PREFIX, ledger_script
+from store.task_keys import (
+    BACKLOG_KEY,
+    COUNTER_KEY,
+    DRAINED_PREFIX,
+    INPUTS_PREFIX,
+    LEASES_KEY,
+    TASK_PREFIX,
+    WAITING_PREFIX,
+    ledger_script,
+)
 from store.task_reading import READ_FIELDS, record_of
 from store.task_records import ClaimedTask, NewTask, Outcome, TaskRecord
 
@@ -39,13 +49,15 @@ class LastAttempt(Exception):
 class TaskLedger:
     """All that is known of tasks; safe to share between threads."""
 
-    def __init__(self, redis: Redis, task_ttl_seconds: int) -> None:
+    def __init__(self, redis: Redis, task_ttl_seconds: int, limits: BacklogLimits = UNLIMITED) -> None:
         self._redis = redis
+        self._backlog = Backlog(redis)
+        self._limits = limits.as_json()
         self._ttl = task_ttl_seconds
-        self._submit = ledger_script(redis, "submit")
-        self._discard = ledger_script(redis, "discard")
+        self._submit = ledger_script(redis, "backlog", "submit")
+        self._discard = ledger_script(redis, "backlog", "discard")
         self._claim = ledger_script(redis, "claim")
-        self._finish = ledger_script(redis, "finish")
+        self._finish = ledger_script(redis, "backlog", "finish")
         self._renew = ledger_script(redis, "renew")
         self._postpone = ledger_script(redis, "postpone")
 
@@ -57,15 +69,24 @@ class TaskLedger:
     # For the API: accept and read.
 
     def submit(self, new: NewTask) -> str:
-        """Record a task as pending, with its inputs, and return its ID."""
+        """Record a task as pending, with its inputs, and return its ID.
+
+        Raises:
+            QueueFull: if as much waits as may wait.
+        """
+        self._backlog.check_memory(new.account_id)
         arguments: list[Any] = [TASK_PREFIX, INPUTS_PREFIX, new.account_id, new.kind.value, new.queue]
-        arguments += [orjson.dumps(new.request), time.time(), new.request.get("version_id", ""), *new.inputs]
+        arguments += [orjson.dumps(new.request), time.time(), new.request.get("version_id", ""), self._limits]
+        arguments += new.inputs
         with redis_errors_as_unavailable():
-            return str(self._submit(keys=[COUNTER_KEY, WAITING_PREFIX + new.queue], args=arguments))
+            answer = self._submit(keys=[COUNTER_KEY, WAITING_PREFIX + new.queue, BACKLOG_KEY], args=arguments)
+        if isinstance(answer, bytes):
+            raise self._backlog.refusal(answer.decode(), new.account_id)
+        return str(answer)
 
     def discard(self, task_id: str) -> None:
         """Forget a task as if it had never been accepted."""
-        keys = [TASK_PREFIX + task_id, INPUTS_PREFIX + task_id, LEASES_KEY]
+        keys = [TASK_PREFIX + task_id, INPUTS_PREFIX + task_id, LEASES_KEY, BACKLOG_KEY]
         with redis_errors_as_unavailable():
             self._discard(keys=keys, args=[task_id, WAITING_PREFIX])
 
@@ -146,16 +167,10 @@ class TaskLedger:
 
         With an ``attempt``, the outcome counts only if no later attempt has begun.
         """
-        keys = [TASK_PREFIX + task_id, INPUTS_PREFIX + task_id, LEASES_KEY]
+        keys = [TASK_PREFIX + task_id, INPUTS_PREFIX + task_id, LEASES_KEY, BACKLOG_KEY]
         arguments: list[Any] = [task_id, "" if attempt is None else attempt, outcome.status.value]
-        arguments += [
-            outcome.error or "",
-            outcome.data or b"",
-            time.time(),
-            self._ttl,
-            WAITING_PREFIX,
-            outcome.stages or b"",
-        ]
+        arguments += [outcome.error or "", outcome.data or b"", time.time(), self._ttl]
+        arguments += [WAITING_PREFIX, outcome.stages or b"", DRAINED_PREFIX]
         with redis_errors_as_unavailable():
             return bool(self._finish(keys=keys, args=arguments))
 

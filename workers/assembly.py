@@ -8,6 +8,7 @@ from inference.batcher import Batcher
 from inference.device import choose_device
 from inference.loader import LoadedNetwork
 from inference.model_cache import ModelCache
+from store.backlog import BacklogLimits
 from store.database import Database
 from store.networks import Networks
 from store.redis_connection import connect
@@ -46,7 +47,7 @@ def assemble(settings: Settings, worker_name: str) -> WorkerParts:
     """
     device = choose_device(settings.device)
     redis = connect(settings.redis_url)
-    ledger = TaskLedger(redis, settings.task_ttl_seconds)
+    ledger = TaskLedger(redis, settings.task_ttl_seconds, BacklogLimits.of(settings))
     database = Database(settings.database_url)
     networks = Networks(database)
     catalogue = Catalogue(networks, Versions(database))

@@ -1,7 +1,8 @@
 -- Ends a task once: the first final state wins, and an outcome of an attempt that was superseded is dropped.
--- KEYS: task, inputs, leases
+-- Stands after backlog.lua.
+-- KEYS: task, inputs, leases, backlog
 -- ARGV: id, attempt ('' for whoever asks), status, error, data, now (seconds), time to live (seconds), waiting prefix,
---       stages ('' if it did not run)
+--       stages ('' if it did not run), drained prefix
 -- Returns 1 if this call ended the task, else 0.
 local task = redis.call('HMGET', KEYS[1], 'status', 'attempts', 'queue')
 if task[1] ~= 'pending' then return 0 end
@@ -18,4 +19,6 @@ redis.call('EXPIRE', KEYS[1], ARGV[7])
 redis.call('DEL', KEYS[2])
 redis.call('ZREM', KEYS[3], ARGV[1])
 redis.call('ZREM', ARGV[8] .. task[3], ARGV[1])
+count_out(KEYS[4], KEYS[1])
+count_end(ARGV[10], KEYS[1], ARGV[6])
 return 1

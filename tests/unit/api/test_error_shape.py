@@ -53,6 +53,7 @@ def test_every_default_exception_has_the_payload(app: Flask, code: int) -> None:
         (store_errors.Conflict("The slug is in use."), 409),
         (store_errors.TooLarge("Too large."), 413),
         (store_errors.Unavailable("The database is not reachable."), 503),
+        (store_errors.QueueFull("Full.", 7), 429),
         (store_errors.StorageFull("No room."), 507),
         (store_errors.InvalidValue("A NUL."), 400),
         (store_errors.InvalidReference("network_id", "There is no network 5."), 400),
@@ -63,7 +64,7 @@ def test_every_store_error_has_its_status(app: Flask, error: Exception, status: 
         response = app.make_response(app.handle_user_exception(error))
     assert response.status_code == status
     assert str(error) in response.get_json()["error"]
-    assert ("Retry-After" in response.headers) == (status == 503)
+    assert ("Retry-After" in response.headers) == (status in (429, 503))
 
 
 def test_unexpected_failure_is_neutral_and_logged_in_full(

@@ -1,16 +1,22 @@
 """Accepting images, in every form that a body may have."""
 
 import base64
+from dataclasses import replace
 from typing import Any
 
 import orjson
 import pytest
 import redis
 
+from api.app import create_app
 from api.services import Services
 from config.queues import WORKER_QUEUES
 from config.settings import Settings
+from store.backlog import UNLIMITED
 from store.records import Deployment
+from store.redis_connection import connect
+from store.task_ledger import TaskLedger
+from store.task_queue import TaskQueue
 from tests.unit.api.callers import JPEG, PREPROCESSING, Caller
 
 URL = "https://example.com/dog.jpg"
@@ -326,3 +332,16 @@ def test_accepted_task_is_announced_to_the_workers(admin: Caller, path: str, api
         waiting = [message for queue in WORKER_QUEUES for message in client.lrange(queue, 0, 0)]
     newest = max((orjson.loads(message) for message in waiting), key=lambda message: int(message["headers"]["id"]))
     assert f'"{task_id}"' in base64.b64decode(newest["body"]).decode()
+
+
+def test_full_queue_is_429_and_says_when_to_come_back(
+    api_settings: Settings, services: Services, admin: Caller, path: str
+) -> None:
+    full = TaskLedger(connect(api_settings.redis_url), 60, replace(UNLIMITED, account_tasks=0))
+    queue = TaskQueue(api_settings, connect(api_settings.redis_url), full)
+    app = create_app(api_settings, replace(services, queue=queue))
+    response = Caller(app.test_client(), admin.key).post(path, json=image())
+    assert response.status_code == 429
+    assert 1 <= int(response.headers["Retry-After"]) <= 60
+    assert "Your account has as many tasks" in response.get_json()["error"]
+    queue.close()

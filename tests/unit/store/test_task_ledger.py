@@ -91,7 +91,10 @@ def test_finished_task_has_its_data_expires_and_leaves_nothing_staged(ledger: Ta
     record = ledger.get(ACCOUNT, task_id)
     assert (record.status, record.data, record.error) == (TaskStatus.SUCCESS, b'{"outputs": []}', None)
     assert record.date_updated > record.date_created
-    assert set(client.keys()) == {b"recoq:counter", b"recoq:task:" + task_id.encode()}
+    [drained] = client.keys("recoq:drained:*")
+    assert client.hgetall(drained) == {b"all": b"1", b"7": b"1"}
+    assert 0 < client.ttl(drained) <= 120
+    assert set(client.keys()) == {b"recoq:counter", b"recoq:task:" + task_id.encode(), drained}
     assert 0 < client.ttl(f"recoq:task:{task_id}") <= TTL_SECONDS
 
 
