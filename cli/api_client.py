@@ -68,7 +68,7 @@ class ApiClient:
 
     def get_waiting(self, path: str, wait_seconds: int) -> tuple[Json, bool]:
         """Return the task at ``path`` once it has ended or the time is over, and whether the service knows waiting."""
-        response = self._request("GET", path, headers={"Prefer": f"wait={wait_seconds}"})
+        response = self._request("GET", path, headers={"Prefer": f"wait={wait_seconds}"} if wait_seconds else None)
         return self._object(response), "Preference-Applied" in response.headers
 
     def pages(self, path: str, limit: int | None = None) -> Iterator[Json]:

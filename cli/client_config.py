@@ -2,11 +2,15 @@
 
 import tomllib
 from collections.abc import Callable
+from dataclasses import dataclass
+from functools import wraps
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import click
+import httpx
 
+from cli.api_client import TIMEOUT, ApiClient
 from cli.errors import CommandError
 
 DEFAULT_URL = "http://127.0.0.1:8000"
@@ -35,8 +39,26 @@ def read_config() -> dict[str, str]:
     return values
 
 
-def service_options(function: AnyFunction) -> AnyFunction:
-    """Give a command the options ``--url`` and ``--key``."""
+@dataclass(frozen=True)
+class ServiceAddress:
+    """Which service a command speaks to, and as whom; not every run of it needs to."""
+
+    url: str
+    key: str | None
+
+    def connect(self, timeout: httpx.Timeout = TIMEOUT) -> ApiClient:
+        """Return a client of the service.
+
+        Raises:
+            click.UsageError: if there is no key.
+        """
+        if self.key is None:
+            raise click.UsageError(f"A key is needed: give --key, set RECOQ_KEY, or write it into {CONFIG_FILE}.")
+        return ApiClient(self.url, self.key, timeout)
+
+
+def address_options(function: AnyFunction) -> AnyFunction:
+    """Give a command the options ``--url`` and ``--key``, which reach it as one ``address``."""
     url = click.option(
         "--url",
         envvar="RECOQ_URL",
@@ -50,14 +72,11 @@ def service_options(function: AnyFunction) -> AnyFunction:
         envvar="RECOQ_KEY",
         default=lambda: read_config().get("key"),
         show_envvar=True,
-        callback=_needed,
         help=f"An API key; also key in {CONFIG_FILE}.",
     )
-    return url(key(function))
 
+    @wraps(function)
+    def with_address(*arguments: Any, url: str, key: str | None, **options: Any) -> Any:
+        return function(*arguments, address=ServiceAddress(url, key), **options)
 
-def _needed(context: click.Context, option: click.Parameter, value: str | None) -> str:
-    """Refuse to go on without a value; click takes a default that is a function for one that is always there."""
-    if value is None:
-        raise click.MissingParameter(ctx=context, param=option)
-    return value
+    return cast(AnyFunction, url(key(with_address)))

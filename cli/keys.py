@@ -1,14 +1,11 @@
 """``recoq keys``: creates, lists and revokes API keys, directly in the database."""
 
-import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 import click
-import orjson
-from rich.console import Console
-from rich.table import Table
 
+from cli.printing import json_option, print_list
 from cli.registry import open_database
 from config.settings import read_settings
 from store.accounts import Accounts
@@ -68,7 +65,7 @@ def create(account: str, role: str) -> None:
 
 
 @keys.command("list", short_help="List the keys.")
-@click.option("--json", "as_json", is_flag=True, help="Print a JSON array.")
+@json_option
 def list_keys(*, as_json: bool) -> None:
     """List the keys: whose they are and what they may do, but never the keys themselves.
 
@@ -78,13 +75,7 @@ def list_keys(*, as_json: bool) -> None:
     """
     with _accounts() as accounts:
         rows = [_row(record) for record in accounts.list_keys()]
-    if as_json:
-        click.echo(orjson.dumps([dict(zip(COLUMNS, row, strict=True)) for row in rows], option=orjson.OPT_INDENT_2))
-    elif sys.stdout.isatty():
-        _print_table(rows)
-    else:
-        for row in rows:
-            click.echo("\t".join("" if value is None else str(value) for value in row))
+    print_list(rows, COLUMNS, as_json=as_json)
 
 
 @keys.command(short_help="Revoke a key.")
@@ -107,20 +98,13 @@ def _accounts() -> Iterator[Accounts]:
         yield Accounts(database)
 
 
-def _row(record: KeyRecord) -> tuple[int | str | None, ...]:
+def _row(record: KeyRecord) -> dict[str, int | str | None]:
     revoked = record.date_revoked
-    return (
-        record.id,
-        record.prefix,
-        record.account_name,
-        record.role,
-        record.date_created.isoformat(timespec="seconds"),
-        None if revoked is None else revoked.isoformat(timespec="seconds"),
-    )
-
-
-def _print_table(rows: Iterable[tuple[int | str | None, ...]]) -> None:
-    table = Table(*COLUMNS)
-    for row in rows:
-        table.add_row(*("" if value is None else str(value) for value in row))
-    Console().print(table)
+    return {
+        "id": record.id,
+        "prefix": record.prefix,
+        "account": record.account_name,
+        "role": record.role,
+        "created": record.date_created.isoformat(timespec="seconds"),
+        "revoked": None if revoked is None else revoked.isoformat(timespec="seconds"),
+    }

@@ -7,6 +7,7 @@ from importlib import import_module
 from typing import Any, NamedTuple
 
 import click
+from click.shell_completion import CompletionItem
 
 from cli.errors import CommandError
 from config import VERSION
@@ -28,7 +29,14 @@ COMMANDS = {
     "keys": Entry("cli.keys", "keys", "Create, list and revoke API keys."),
     "publish": Entry("cli.publish", "publish", "Make a model folder public, or bring it up to date."),
     "push": Entry("cli.push", "push", "Send a model folder to a running service, for your account alone."),
+    "specs": Entry("cli.manage.specs", "specs", "List, show and delete specifications."),
+    "networks": Entry("cli.manage.networks", "networks", "List, show and delete networks."),
+    "versions": Entry("cli.manage.versions", "versions", "List, show and delete versions."),
+    "use": Entry("cli.manage.switching", "use", "Switch a specification to one of its versions."),
+    "rollback": Entry("cli.manage.switching", "rollback", "Switch a specification back to the version before."),
+    "tasks": Entry("cli.manage.tasks", "tasks", "Show tasks, wait for them, cancel them."),
     "submit": Entry("cli.submit.command", "submit", "Send many images and write what is recognised in each."),
+    "completion": Entry("cli.completion", "completion", "Print a script for completion in your shell."),
 }
 
 
@@ -51,6 +59,12 @@ class LazyCommands(click.Group):
         """Write the list of commands without importing any."""
         with formatter.section("Commands"):
             formatter.write_dl([(name, entry.summary) for name, entry in COMMANDS.items()])
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Return the commands that begin so, without importing any, and the options."""
+        names = [name for name in COMMANDS if name.startswith(incomplete)]
+        commands = [CompletionItem(name, help=COMMANDS[name].summary) for name in names]
+        return commands + click.Command.shell_complete(self, ctx, incomplete)
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command; an expected failure becomes one sentence on standard error and exit status 1."""

@@ -8,14 +8,11 @@ from typing import Any
 
 import click
 
-from cli.api_client import ApiClient, ServiceAway
-from cli.client_config import service_options
+from cli.api_client import ApiClient
+from cli.client_config import ServiceAddress, address_options
 from cli.errors import CommandError
+from cli.manage.waiting import ended_task
 from cli.model_folder import ModelFolder, read_model_folder
-
-FIRST_POLL_SECONDS = 0.1
-LONGEST_POLL_SECONDS = 2.0
-POLL_GROWTH = 1.5
 
 
 @click.command(short_help="Send a model folder to a running service, for your account alone.")
@@ -28,8 +25,8 @@ POLL_GROWTH = 1.5
     show_default=True,
     help="How many seconds to wait for the deployment.",
 )
-@service_options
-def push(folder: Path, timeout_seconds: float, url: str, key: str) -> None:
+@address_options
+def push(folder: Path, timeout_seconds: float, address: ServiceAddress) -> None:
     """Send the model in FOLDER to a running service, and wait until it is deployed.
 
     It becomes a network, a specification and a version that belong to the account of the key. If the deployment
@@ -38,14 +35,14 @@ def push(folder: Path, timeout_seconds: float, url: str, key: str) -> None:
     Example:  RECOQ_KEY=rq_... recoq push models/hot-dogs --url https://recoq.example.com
     """
     model = read_model_folder(folder)
-    client = ApiClient(url, key)
+    client = address.connect()
     with contextlib.closing(client), ExitStack() as undo:
         ids = _create(client, model, undo, time.monotonic() + timeout_seconds)
         undo.pop_all()
     for name, value in ids.items():
         click.echo(f"{name}\t{value}")
     click.echo(
-        f"{model.name} is deployed. POST images to {url.rstrip('/')}/v0.7/recognition/specs/{ids['spec']}/inference",
+        f"{model.name} is deployed. POST images to {client.url}/v0.7/recognition/specs/{ids['spec']}/inference",
         err=True,
     )
 
@@ -58,7 +55,7 @@ def _create(client: ApiClient, model: ModelFolder, undo: ExitStack, deadline: fl
     click.echo(
         f"Network {network['id']} is uploaded; waiting for its deployment (task {network['task_id']}).", err=True
     )
-    _wait_for_task(client, network["task_id"], deadline)
+    _wait_for_deployment(client, network["task_id"], deadline)
     spec = client.create("/recognition/specs", {**about, "outputs": model.outputs})
     undo.callback(_delete, client, f"/recognition/specs/{spec['id']}")
     version = client.create(
@@ -80,19 +77,10 @@ def _upload(client: ApiClient, model: ModelFolder, about: dict[str, Any]) -> dic
         return client.upload("/networks", fields, files)
 
 
-def _wait_for_task(client: ApiClient, task_id: str, deadline: float) -> None:
-    """Return when the deployment has succeeded; a service that is away for a moment is asked again."""
-    pause_seconds = FIRST_POLL_SECONDS
-    while time.monotonic() < deadline:
-        with contextlib.suppress(ServiceAway):
-            task = client.get(f"/tasks/{task_id}")
-            if task["status"] == "success":
-                return
-            if task["status"] == "error":
-                raise CommandError(f"The deployment failed: {task['error']}")
-        time.sleep(pause_seconds)
-        pause_seconds = min(pause_seconds * POLL_GROWTH, LONGEST_POLL_SECONDS)
-    raise CommandError("The deployment did not end in time, so it was given up. Is a worker running?")
+def _wait_for_deployment(client: ApiClient, task_id: str, deadline: float) -> None:
+    task = ended_task(client, task_id, deadline)
+    if task["status"] == "error":
+        raise CommandError(f"The deployment failed: {task['error']}")
 
 
 def _delete(client: ApiClient, path: str) -> None:

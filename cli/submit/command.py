@@ -8,8 +8,7 @@ from typing import Any
 import click
 import httpx
 
-from cli.api_client import ApiClient
-from cli.client_config import service_options
+from cli.client_config import ServiceAddress, address_options
 from cli.errors import CommandError
 from cli.submit.exports import Format, check_format
 from cli.submit.journal import STANDARD_OUTPUT
@@ -70,7 +69,7 @@ TIMEOUT = httpx.Timeout(30.0, read=60.0)
     help="How long to try again while the service is away.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the closing summary as JSON on standard output.")
-@service_options
+@address_options
 @click.pass_context
 def submit(
     context: click.Context,
@@ -84,8 +83,7 @@ def submit(
     max_predictions: int | None,
     concurrency: int,
     patience_seconds: float,
-    url: str,
-    key: str,
+    address: ServiceAddress,
     recursive: bool,
     show_discarded: bool,
     retry_errors: bool,
@@ -112,7 +110,7 @@ def submit(
     arguments: dict[str, Any] = {"show_discarded": True} if show_discarded else {}
     if max_predictions is not None:
         arguments["max_predictions"] = max_predictions
-    with contextlib.closing(ApiClient(url, key, TIMEOUT)) as client:
+    with contextlib.closing(address.connect(TIMEOUT)) as client:
         target = find_target(client, spec, version)
         check_format(wanted, output, target.outputs)
         plan, job = (

@@ -7,9 +7,11 @@ from typing import Any
 
 import pytest
 
+from api.app import create_app
 from api.services import Services, open_services
 from config.settings import Settings, read_settings
 from store.migrate import migrate
+from tests.unit.cli.http_server import serving
 from tests.unit.cli.models import MODEL, WriteModel
 
 
@@ -30,6 +32,17 @@ def services(settings: Settings) -> Iterator[Services]:
     services = open_services(settings)
     yield services
     services.close()
+
+
+@pytest.fixture
+def url(settings: Settings, services: Services) -> Iterator[str]:
+    with serving(create_app(settings, services)) as url:
+        yield url
+
+
+@pytest.fixture
+def key(services: Services) -> str:
+    return services.accounts.create_key("robots", "admin")
 
 
 @pytest.fixture

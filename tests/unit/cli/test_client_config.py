@@ -6,14 +6,14 @@ import click
 import pytest
 from click.testing import CliRunner, Result
 
-from cli.client_config import DEFAULT_URL, service_options
+from cli.client_config import DEFAULT_URL, ServiceAddress, address_options
 from cli.errors import CommandError
 
 
 @click.command()
-@service_options
-def tell(url: str, key: str) -> None:
-    click.echo(f"{url} {key}")
+@address_options
+def tell(address: ServiceAddress) -> None:
+    click.echo(f"{address.connect().url} {address.key}")
 
 
 @pytest.fixture

@@ -2,47 +2,18 @@
 
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from wsgiref.types import WSGIApplication
 
 import pytest
 from click.testing import CliRunner, Result
-from werkzeug.serving import make_server
 from werkzeug.wrappers import Response
 
-from api.app import create_app
 from api.services import Services
 from cli.main import main
 from config.settings import Settings
 from store.task_records import Outcome
+from tests.unit.cli.http_server import serving
 from tests.unit.cli.models import WriteModel
-
-
-@contextmanager
-def serving(app: WSGIApplication) -> Iterator[str]:
-    """Serve a WSGI application on a free port and give its URL."""
-    server = make_server("127.0.0.1", 0, app, threaded=True)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
-
-
-@pytest.fixture
-def url(settings: Settings, services: Services) -> Iterator[str]:
-    with serving(create_app(settings, services)) as url:
-        yield url
-
-
-@pytest.fixture
-def key(services: Services) -> str:
-    return services.accounts.create_key("robots", "admin")
 
 
 def push(folder: Path, url: str, key: str, *options: str) -> Result:

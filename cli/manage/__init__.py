@@ -1,0 +1,1 @@
+"""The commands that look after a running service: specifications, networks, versions, tasks and its state."""
