@@ -40,6 +40,7 @@ $(VENV)/.installed: $(VENV)/bin/python setup.cfg constraints.txt
 	$(PIP) -e '.[worker]'
 	@touch $@
 
-$(VENV)/.installed-test: $(VENV)/.installed
+$(VENV)/.installed-test: $(VENV)/.installed scripts/install-browser
 	$(PIP) -e '.[worker,postgres,test]'
+	scripts/install-browser
 	@touch $@

@@ -14,6 +14,7 @@ from api.openapi import serve_document, start_document
 from api.routes.accounts import accounts
 from api.routes.health import health
 from api.routes.networks import networks
+from api.routes.pages import pages
 from api.routes.specs import specs
 from api.routes.tasks import tasks
 from api.routes.versions import versions
@@ -56,6 +57,7 @@ def create_app(settings: Settings, services: Services | None = None) -> Flask:
     for group in (networks, specs, versions, tasks, accounts):
         api.register_blueprint(group)
     app.register_blueprint(health)
+    app.register_blueprint(pages)
     serve_document(app, api)
     _add_headers(app)
     if settings.cors_origins:

@@ -23,7 +23,7 @@ PAGE = (ROOT / "docs" / "api.md").read_text()
 ENDPOINT = re.compile(r"^\| `([A-Z]+) (/[^ `]*)` \|", re.MULTILINE)
 STATUS = re.compile(r"^\| `(\d{3})` \|", re.MULTILINE)
 TEST = re.compile(r"`(tests/[\w/]+\.py)::(\w+)`")
-FILES_OF_THE_PAGE = ("docs.start", "docs.ui_file")
+FILES_OF_THE_PAGES = ("docs.start", "docs.ui_file", "pages.page_file")
 
 Endpoint = tuple[str, str]
 
@@ -38,7 +38,7 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Flask:
 
 def served_endpoints(app: Flask) -> Iterator[Endpoint]:
     for rule in app.url_map.iter_rules():
-        if rule.endpoint not in FILES_OF_THE_PAGE:
+        if rule.endpoint not in FILES_OF_THE_PAGES:
             for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}:
                 yield method, re.sub(r"<(?:[^:>]+:)?([^>]+)>", r"{\1}", rule.rule)
 
