@@ -9,6 +9,7 @@ from flask import Flask, Request, g, request
 
 from api.errors import NotAllowed, NotAuthenticated
 from api.services import services
+from store.errors import Unavailable
 from store.records import Principal
 
 PREFIX = "/v0.7"
@@ -16,6 +17,7 @@ OPEN_PATHS = (f"{PREFIX}/docs", f"{PREFIX}/openapi.json")
 READING_METHODS = ("GET", "HEAD")
 
 REMEMBERED_SECONDS = 5.0  # a revoked key may go on for this long
+STALE_SECONDS = 3600.0  # for so long a key may read its tasks while the database is away
 REMEMBERED_KEYS = 10_000
 
 
@@ -23,21 +25,37 @@ class RecentKeys:
     """Keys that were found valid a moment ago, by digest: spares most requests a query."""
 
     def __init__(self) -> None:
-        self._principals: TTLCache[bytes, Principal] = TTLCache(REMEMBERED_KEYS, REMEMBERED_SECONDS)
+        self._fresh: TTLCache[bytes, Principal] = TTLCache(REMEMBERED_KEYS, REMEMBERED_SECONDS)
+        self._stale: TTLCache[bytes, Principal] = TTLCache(REMEMBERED_KEYS, STALE_SECONDS)
         self._lock = Lock()
 
-    def principal(self, key: str) -> Principal | None:
-        """Return who holds ``key``, or None if nobody does."""
+    def principal(self, key: str, *, stale: bool) -> Principal | None:
+        """Return who holds ``key``, or None if nobody does; with ``stale``, from memory while the database is away.
+
+        Raises:
+            Unavailable: if the database is away and memory will not do.
+        """
         digest = sha256(key.encode(errors="replace")).digest()
         with self._lock:
-            known = self._principals.get(digest)
+            known = self._fresh.get(digest)
+            known_once = self._stale.get(digest)
         if known is not None:
             return known
-        found = services().accounts.authenticate(key)
-        if found is not None:
-            with self._lock:
-                self._principals[digest] = found
+        try:
+            found = services().accounts.authenticate(key)
+        except Unavailable:
+            if stale and known_once is not None:
+                return known_once
+            raise
+        self._remember(digest, found)
         return found
+
+    def _remember(self, digest: bytes, found: Principal | None) -> None:
+        with self._lock:
+            if found is None:
+                self._stale.pop(digest, None)
+            else:
+                self._fresh[digest] = self._stale[digest] = found
 
 
 def needs_key(path: str) -> bool:
@@ -54,11 +72,17 @@ def may(principal: Principal, method: str, path: str) -> bool:
     return method == "POST" and path.rstrip("/").endswith("/inference")
 
 
+def reads_tasks(method: str, path: str) -> bool:
+    """Tell whether a request only asks what became of tasks, which needs no database."""
+    path = path.rstrip("/")
+    return method in READING_METHODS and (path == f"{PREFIX}/tasks" or path.startswith(f"{PREFIX}/tasks/"))
+
+
 def _authenticate(keys: RecentKeys, asked: Request) -> Principal:
     key = asked.headers.get("X-API-KEY", "")
     if not key:
         raise NotAuthenticated("Send an API key in the header X-API-KEY.")
-    principal = keys.principal(key)
+    principal = keys.principal(key, stale=reads_tasks(asked.method, asked.path))
     if principal is None:
         raise NotAuthenticated("The API key is not known.")
     if asked.headers.get("X-APP-ID") not in (None, "", principal.app_id):

@@ -1,7 +1,10 @@
 """Connects to Redis so that a server that is away or frozen becomes an error within seconds, never a hang."""
 
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from time import monotonic
+from typing import Any, TypeVar
 
 import redis
 from redis.backoff import NoBackoff
@@ -10,19 +13,70 @@ from redis.retry import Retry
 from store.errors import Unavailable
 
 SOCKET_TIMEOUT_SECONDS = 2.0
+AWAY_SECONDS = 1.0  # after a time-out, nothing is tried for so long
+PROBE_SECONDS = 3.0  # then one caller tries, and the others wait for what it finds
+
+T = TypeVar("T")
+
+
+class FailFast(Retry):
+    """A circuit breaker: tries a command twice, but not at all while the server is known not to answer.
+
+    A pooled connection may have died with a restarted server, so a lost connection is worth a second try. A frozen
+    server is not: without this, every thread would wait for its own time-out, and requests for the threads.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(NoBackoff(), 1, (redis.ConnectionError,))
+        self._lock = threading.Lock()
+        self._thread = threading.local()
+        self._away = False
+        self._closed_until = 0.0
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> "FailFast":
+        return self  # redis-py copies it for each connection; what one of them finds is true for all
+
+    def call_with_retry(self, do: Callable[[], T], fail: Callable[..., Any], *args: Any, **kwargs: Any) -> T:
+        """Return what ``do`` returns."""
+        if getattr(self._thread, "inside", False):  # a command that connects first
+            return super().call_with_retry(do, fail, *args, **kwargs)
+        self._enter()
+        self._thread.inside = True
+        try:
+            result = super().call_with_retry(do, fail, *args, **kwargs)
+        except redis.TimeoutError:
+            self._found(away=True)
+            raise
+        except redis.RedisError:
+            self._found(away=False)
+            raise
+        finally:
+            self._thread.inside = False
+        self._found(away=False)
+        return result
+
+    def _enter(self) -> None:
+        with self._lock:
+            now = monotonic()
+            if now < self._closed_until:
+                raise redis.ConnectionError("Redis did not answer a moment ago.")
+            if self._away:
+                self._closed_until = now + PROBE_SECONDS
+
+    def _found(self, *, away: bool) -> None:
+        with self._lock:
+            if away or self._away:
+                self._away = away
+                self._closed_until = monotonic() + AWAY_SECONDS if away else 0.0
 
 
 def connect(url: str) -> redis.Redis:
-    """Return a client of the Redis at ``url``; safe to share between threads, connects at first use.
-
-    A command is tried once more on a new connection, because a pooled one may have died with a restarted server.
-    """
+    """Return a client of the Redis at ``url``; safe to share between threads, connects at first use."""
     return redis.Redis.from_url(
         url,
         socket_timeout=SOCKET_TIMEOUT_SECONDS,
         socket_connect_timeout=SOCKET_TIMEOUT_SECONDS,
-        retry=Retry(NoBackoff(), 1),
-        retry_on_error=[redis.ConnectionError],
+        retry=FailFast(),
     )
 
 

@@ -3,7 +3,8 @@
 The API submits through it and the reconciler resumes lost tasks; neither imports the workers.
 """
 
-import contextlib
+import logging
+import time
 
 from celery import Celery
 from kombu.exceptions import OperationalError
@@ -18,6 +19,10 @@ from store.task_keys import WAITING_PREFIX
 from store.task_ledger import TaskLedger
 from store.task_records import FreeTask, NewTask
 
+logger = logging.getLogger(__name__)
+
+AT_ONCE_SECONDS = 0.5
+
 
 class TaskQueue:
     """The way from an accepted task to a worker; safe to share between threads."""
@@ -31,16 +36,18 @@ class TaskQueue:
     def submit(self, new: NewTask) -> str:
         """Accept a task: record it, tell the workers, and return its ID.
 
+        A task that was recorded is accepted, even if Redis goes away before the workers could be told: the reconciler
+        finds it.
+
         Raises:
-            Unavailable: if Redis is away; then the task was not accepted and nothing of it remains.
+            QueueFull: if as much waits as may wait.
+            Unavailable: if Redis is away; then the task was not accepted.
         """
         task_id = self._ledger.submit(new)
         try:
             self._publish(new.kind, task_id, new.queue)
         except Unavailable:
-            with contextlib.suppress(Unavailable):
-                self._ledger.discard(task_id)
-            raise
+            logger.warning("Task %s is recorded, but the workers could not be told; it will be found.", task_id)
         return task_id
 
     def resume(self, task: FreeTask) -> None:
@@ -52,6 +59,16 @@ class TaskQueue:
         self._publish(task.kind, task.id, RECOVERY_QUEUE)
 
     def _publish(self, kind: TaskKind, task_id: str, queue: str) -> None:
+        """Send a message; once more if that fails at once, because the connection died with a restarted Redis."""
+        start = time.monotonic()
+        try:
+            self._send(kind, task_id, queue)
+        except Unavailable:
+            if time.monotonic() - start > AT_ONCE_SECONDS:
+                raise
+            self._send(kind, task_id, queue)
+
+    def _send(self, kind: TaskKind, task_id: str, queue: str) -> None:
         try:
             self._celery.send_task(
                 CELERY_TASK_NAMES[kind],

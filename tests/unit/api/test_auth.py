@@ -6,7 +6,11 @@ from collections.abc import Iterator
 import pytest
 from flask import Flask
 
+from api import auth
+from api.app import create_app
 from api.services import Services
+from config.settings import Settings
+from store.database import Database
 from tests.unit.api.callers import Caller
 
 
@@ -60,6 +64,46 @@ def test_revoked_key_is_refused(app: Flask, services: Services) -> None:
     key = services.accounts.create_key("gone", "admin")
     services.accounts.revoke_key(key[:10])
     assert Caller(app.test_client(), key).get("/accounts/me").status_code == 401
+
+
+def test_tasks_are_read_without_the_database_by_who_was_here_before(
+    api_settings: Settings, services: Services, admin: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(auth, "REMEMBERED_SECONDS", 0.0)
+    unreachable = Database("postgresql://nobody@127.0.0.1:1/nothing")
+    app = create_app(api_settings, services)
+    known = Caller(app.test_client(), admin.key)
+    unknown = Caller(app.test_client(), services.accounts.create_key("new here", "admin"))
+    assert known.get("/accounts/me").status_code == 200
+    monkeypatch.setattr(services.accounts, "_database", unreachable)
+    assert known.get("/tasks?task_ids=1").status_code == 200
+    assert known.get("/tasks/999999999/").status_code == 404
+    for caller, method, path in (
+        (unknown, "GET", "/tasks?task_ids=1"),
+        (known, "GET", "/tasksandmore"),
+        (known, "GET", "/recognition/specs"),
+        (known, "POST", "/recognition/public/x/inference"),
+        (known, "DELETE", "/tasks/1"),
+    ):
+        response = caller.send(method, path)
+        assert response.status_code == 503, (method, path)
+        assert int(response.headers["Retry-After"]) > 0
+    unreachable.close()
+
+
+def test_revoked_key_is_not_remembered_for_bad_times(
+    api_settings: Settings, services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(auth, "REMEMBERED_SECONDS", 0.0)
+    key = services.accounts.create_key("gone later", "admin")
+    caller = Caller(create_app(api_settings, services).test_client(), key)
+    assert caller.get("/tasks?task_ids=1").status_code == 200
+    services.accounts.revoke_key(key)
+    assert caller.get("/tasks?task_ids=1").status_code == 401
+    unreachable = Database("postgresql://nobody@127.0.0.1:1/nothing")
+    monkeypatch.setattr(services.accounts, "_database", unreachable)
+    assert caller.get("/tasks?task_ids=1").status_code == 503
+    unreachable.close()
 
 
 @pytest.mark.parametrize("key", ["", "é" * 20, "x" * 5000, "rq_"])

@@ -15,6 +15,7 @@ from store.redis_connection import connect
 from store.task_ledger import TaskLedger
 from store.task_queue import TaskQueue
 from store.task_records import FreeTask, NewTask
+from store.task_recovery import TaskRecovery
 
 TASK = NewTask(1, TaskKind.RECOGNITION, {}, [b"image"])
 
@@ -66,9 +67,30 @@ def test_resumed_task_goes_ahead_of_those_that_wait(client: redis.Redis, empty_r
     queue.close()
 
 
-def test_task_that_could_not_be_announced_was_never_accepted(client: redis.Redis) -> None:
+def test_task_that_could_not_be_announced_is_accepted_and_found(client: redis.Redis) -> None:
     queue = make_queue(client, "redis://127.0.0.1:1/0")
-    with pytest.raises(Unavailable):
-        queue.submit(TASK)
-    assert client.keys() == [b"recoq:counter"]
+    task_id = queue.submit(TASK)
+    client.zadd("recoq:waiting:recoq.normal.1", {task_id: 0})
+    recovery = TaskRecovery(client)
+    recovery.find_lost(0)
+    assert recovery.find_lost(0) == [FreeTask(task_id, TaskKind.RECOGNITION)]
     queue.close()
+
+
+def test_messages_go_on_after_a_restart_of_redis(client: redis.Redis, empty_redis: str) -> None:
+    queue = make_queue(client, empty_redis)
+    queue.submit(TASK)
+    for connection in client.client_list():
+        if connection["id"] != str(client.client_id()):
+            client.client_kill_filter(connection["id"])
+    queue.submit(TASK)
+    assert client.llen("recoq.normal.1") == 2
+    queue.close()
+
+
+def test_task_that_cannot_be_recorded_is_not_accepted() -> None:
+    with connect("redis://127.0.0.1:1/0") as away:
+        queue = make_queue(away, "redis://127.0.0.1:1/0")
+        with pytest.raises(Unavailable):
+            queue.submit(TASK)
+        queue.close()
