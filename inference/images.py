@@ -3,7 +3,7 @@
 The worker's threads call :func:`decode_image` for each input. The header is read before any pixel, so that a
 small file that would unpack into gigabytes costs nothing. JPEG goes through torchvision, which is the fastest
 decoder at hand; every other format, and CMYK, goes through Pillow, and so does JPEG where torchvision has no
-decoder: the pixels are the same.
+decoder: the pixels are the same. :mod:`inference.image_costs` tells what a file would cost.
 """
 
 from dataclasses import dataclass
@@ -11,10 +11,11 @@ from io import BytesIO
 
 import numpy as np
 import torch
-from PIL import Image
+from PIL import Image, PngImagePlugin
 from torch import Tensor
 
 from inference.errors import ImageError
+from inference.image_costs import bytes_to_decode, check_codec, check_scans, pixels_to_decode
 from inference.warning_filters import QuietWarning
 
 try:
@@ -35,11 +36,17 @@ _TRANSPOSITIONS = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
+_JPEG_FORMATS = ("JPEG", "MPO")  # MPO: a JPEG with further images behind it, as phones write
 _JPEG_END = b"\xff\xd9"
 
 # Our own limit is enforced from the header; Pillow's, which warns first and is one for the whole process,
 # would only stand in its way.
 Image.MAX_IMAGE_PIXELS = None
+# Compressed comments unpack before the pixels are asked for, in every thread at once.
+PngImagePlugin.MAX_TEXT_MEMORY = 4 * PngImagePlugin.MAX_TEXT_CHUNK
+# glibc keeps freed blocks of up to 32 MiB for the thread that had them; larger ones go back to the system, so that
+# dozens of threads do not each sit on the memory of the largest image that they ever saw.
+Image.core.set_block_size(64 * 1024 * 1024)  # type: ignore[attr-defined]  # Pillow offers it by this name only
 _quiet_pillow = QuietWarning(module=r"PIL\.")
 _quiet_torchvision = QuietWarning(message="The image decoding and encoding capabilities of TorchVision are deprecated")
 
@@ -50,6 +57,51 @@ class ImageLimits:
 
     max_bytes: int
     max_pixels: int
+
+
+class EncodedImage:
+    """An image file whose header was read and found within the limits; its pixels are still to be decoded.
+
+    ``decoding_bytes`` is the memory that decoding takes at its peak.
+    """
+
+    def __init__(self, data: bytes, image: Image.Image) -> None:
+        is_jpeg = image.format in _JPEG_FORMATS
+        self._data = data
+        self._image: Image.Image | None = image
+        self._with_torchvision = is_jpeg and decode_jpeg is not None and image.mode in ("RGB", "L")
+        self.decoding_bytes = bytes_to_decode(image, with_torchvision=self._with_torchvision)
+
+    def decode(self) -> Tensor:
+        """Return the pixels, as ``decode_image`` does; once, because nothing of the decoder is kept."""
+        image, self._image = self._image, None
+        if self._with_torchvision or image is None:
+            return _decode_jpeg(self._data)
+        return _decode_with_pillow(image)
+
+
+def open_image(data: bytes, limits: ImageLimits) -> EncodedImage:
+    """Read the header of an image file and hold it against the limits.
+
+    Raises:
+        ImageError: when the data is no image of a supported format, is a truncated JPEG, or is over a limit.
+    """
+    if len(data) > limits.max_bytes:
+        raise ImageError(f"The image file has {len(data)} bytes, which is over the limit of {limits.max_bytes}.")
+    _quiet_pillow()
+    try:
+        image = Image.open(BytesIO(data), formats=FORMATS)
+    except Exception as error:  # Pillow's parsers raise anything at all on hostile headers
+        raise ImageError(f"The data is not an image that can be read (supported are {FORMAT_NAMES}).") from error
+    width, height = image.size
+    if pixels_to_decode(image) > limits.max_pixels:
+        raise ImageError(f"The image has {width}x{height} pixels, which is over the limit of {limits.max_pixels}.")
+    check_codec(image)
+    if image.format in _JPEG_FORMATS:
+        if not data.endswith(_JPEG_END) and not _reaches_jpeg_end(data):
+            raise ImageError("The image is truncated.")
+        check_scans(data)
+    return EncodedImage(data, image)
 
 
 def decode_image(data: bytes, limits: ImageLimits) -> Tensor:
@@ -63,23 +115,7 @@ def decode_image(data: bytes, limits: ImageLimits) -> Tensor:
         ImageError: when the data is no image of a supported format, is truncated or damaged, or is over a
             limit.
     """
-    if len(data) > limits.max_bytes:
-        raise ImageError(f"The image file has {len(data)} bytes, which is over the limit of {limits.max_bytes}.")
-    _quiet_pillow()
-    try:
-        image = Image.open(BytesIO(data), formats=FORMATS)
-    except Exception as error:  # Pillow's parsers raise anything at all on hostile headers
-        raise ImageError(f"The data is not an image that can be read (supported are {FORMAT_NAMES}).") from error
-    with image:
-        width, height = image.size
-        if width * height > limits.max_pixels:
-            raise ImageError(f"The image has {width}x{height} pixels, which is over the limit of {limits.max_pixels}.")
-        if image.format in ("JPEG", "MPO"):  # MPO: a JPEG with further images behind it, as phones write
-            if not data.endswith(_JPEG_END) and not _reaches_jpeg_end(data):
-                raise ImageError("The image is truncated.")
-            if decode_jpeg is not None and image.mode in ("RGB", "L"):
-                return _decode_jpeg(data)
-        return _decode_with_pillow(image)
+    return open_image(data, limits).decode()
 
 
 def _decode_jpeg(data: bytes) -> Tensor:
@@ -152,5 +188,7 @@ def _as_rgb(image: Image.Image) -> Image.Image:
 
 def _as_eight_bits(image: Image.Image) -> Image.Image:
     """Scale 16-bit gray to 8 bits, rounded to the nearest; Pillow's own conversion would clip it."""
-    values = np.clip(np.asarray(image).astype(np.int64), 0, 65535)
-    return Image.fromarray(((values + 128) // 257).astype(np.uint8))
+    values = np.asarray(image, dtype=np.int32).clip(0, 65535)
+    values += 128
+    values //= 257
+    return Image.fromarray(values.astype(np.uint8))

@@ -20,6 +20,7 @@ BACKGROUND_TOLERANCE = 24
 # The part of the border's pixels that must have one colour for a background to be called uniform; the rest
 # may be objects that reach the border.
 UNIFORM_BORDER_PART = 0.5
+BAND_PIXELS = 1_000_000
 # Each edge of a polygon may cost a pass over all rows of the image.
 MAX_POLYGON_POINTS = 10_000
 
@@ -139,7 +140,10 @@ def _foreground(image: Tensor) -> Crop:
     belongs = (border - background).abs().amax(dim=0) <= BACKGROUND_TOLERANCE
     if belongs.float().mean() < UNIFORM_BORDER_PART:
         return whole
-    differs = (image.to(torch.int16) - background[..., None]).abs().amax(dim=0) > BACKGROUND_TOLERANCE
+    bands = torch.split(image, max(1, BAND_PIXELS // width), dim=1)  # differences take several times the image's memory
+    differs = torch.cat(
+        [(band.to(torch.int16) - background[..., None]).abs().amax(dim=0) > BACKGROUND_TOLERANCE for band in bands]
+    )
     columns, rows = differs.any(dim=0).nonzero().flatten(), differs.any(dim=1).nonzero().flatten()
     if not len(columns):
         return whole

@@ -8,8 +8,10 @@ from typing import Any
 
 from config.settings import Settings
 from inference.errors import ImageError
-from inference.images import ImageLimits, decode_image
+from inference.images import ImageLimits, open_image
 from inference.loader import LoadedNetwork
+from inference.memory_budget import MemoryBudget
+from inference.network import ImageSpec
 from inference.preprocess import Prepared, prepare_image
 from inference.regions import Region
 from store.task_records import ClaimedTask
@@ -19,10 +21,11 @@ from workers.stopwatch import Stage, Stopwatch
 
 
 class ImageInputs:
-    """Prepares the images of tasks."""
+    """Prepares the images of tasks, in as many threads at once as their decoded sizes allow."""
 
     def __init__(self, settings: Settings, fetcher: ImageFetcher) -> None:
         self._limits = ImageLimits(settings.max_image_bytes, settings.max_image_pixels)
+        self._memory = MemoryBudget(settings.decode_memory_bytes)
         self._fetcher = fetcher
 
     def prepare(self, task: ClaimedTask, network: LoadedNetwork, stopwatch: Stopwatch) -> list[Prepared]:
@@ -40,13 +43,27 @@ class ImageInputs:
             try:
                 encoded = self._bytes_of(given["source"], task.inputs)
                 stopwatch.lap(Stage.FETCH)
-                image = decode_image(encoded, self._limits)
-                stopwatch.lap(Stage.DECODE)
-                prepared.append(prepare_image(image, Region.from_json(given), spec, network.mean_image(spec)))
-                stopwatch.lap(Stage.PREPROCESS)
+                prepared.append(self._prepare(encoded, given, spec, network, stopwatch))
             except (ImageError, FetchError) as error:
                 raise TaskFailure(f"inputs.{index}.image: {error}") from error
         return prepared
+
+    def _prepare(
+        self,
+        encoded: bytes,
+        given: Mapping[str, Any],
+        spec: ImageSpec,
+        network: LoadedNetwork,
+        stopwatch: Stopwatch,
+    ) -> Prepared:
+        image = open_image(encoded, self._limits)
+        with self._memory.reserved(image.decoding_bytes):
+            pixels = image.decode()
+            stopwatch.lap(Stage.DECODE)
+            prepared = prepare_image(pixels, Region.from_json(given), spec, network.mean_image(spec))
+            del pixels  # before another thread is told that there is room
+            stopwatch.lap(Stage.PREPROCESS)
+            return prepared
 
     def _bytes_of(self, source: Mapping[str, Any], staged: Sequence[bytes]) -> bytes:
         if "url" in source:

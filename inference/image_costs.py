@@ -1,0 +1,83 @@
+"""What an image file would cost to decode, told from its header and its structure before any pixel is.
+
+The number of pixels that a header states is not all: a tiled TIFF of ten pixels may hold a tile of gigabytes, a
+progressive JPEG may paint the same pixels a hundred thousand times over, and some codecs are loops in Python. Used by
+:mod:`inference.images`, which holds these figures against its limits.
+"""
+
+import re
+
+from PIL import Image
+
+from inference.errors import ImageError
+
+# Peak bytes for each pixel, beyond the file itself: the most that any mode took when it was measured.
+JPEG_BYTES_PER_PIXEL = 9  # the tensor, its turned copy, and what a polygon leaves of it
+PROGRESSIVE_BYTES_PER_PIXEL = 6  # coefficients of 16 bits, kept until the last scan
+PILLOW_BYTES_PER_PIXEL = 24
+
+MAX_JPEG_SCANS = 100  # encoders write about ten; each one is a pass over all pixels
+MAX_PYTHON_PIXELS = 1_000_000  # of a codec that is a loop in Python: about two seconds
+
+_RUN_LENGTH_BITMAP = "bmp_rle"
+_TIFF_TILE_WIDTH, _TIFF_TILE_LENGTH = 322, 323
+_JPEG_SCAN = b"\xff\xda"
+# After a start of scan only stuffed bytes, restarts and fill bytes may follow 0xFF before the next segment.
+_JPEG_NEXT_SEGMENT = re.compile(rb"\xff[\x01-\xcf\xd8-\xfe]")
+
+
+def pixels_to_decode(image: Image.Image) -> int:
+    """Return how many pixels the decoder makes of a file whose header was read: those of a whole tile at least."""
+    width, height = image.size
+    tags = getattr(image, "tag_v2", {}) if image.format == "TIFF" else {}
+    tile_width, tile_length = tags.get(_TIFF_TILE_WIDTH, 0), tags.get(_TIFF_TILE_LENGTH, 0)
+    if not isinstance(tile_width, int) or not isinstance(tile_length, int):
+        raise ImageError("The image is damaged and cannot be decoded.")
+    return max(width * height, tile_width * tile_length)
+
+
+def bytes_to_decode(image: Image.Image, *, with_torchvision: bool) -> int:
+    """Return how much memory the decoding takes at its peak, and the cutting after it."""
+    per_pixel = JPEG_BYTES_PER_PIXEL if with_torchvision else PILLOW_BYTES_PER_PIXEL
+    if "progressive" in image.info:
+        per_pixel += PROGRESSIVE_BYTES_PER_PIXEL
+    return pixels_to_decode(image) * per_pixel
+
+
+def check_codec(image: Image.Image) -> None:
+    """Refuse what a small file can make slow or large, whatever its number of pixels.
+
+    Raises:
+        ImageError: for a run-length encoded bitmap, or many pixels for a codec that is a loop in Python.
+    """
+    codecs = {tile[0] for tile in getattr(image, "tile", ())}
+    if _RUN_LENGTH_BITMAP in codecs:
+        raise ImageError("Run-length encoded BMP images are not supported; send an uncompressed one, or a PNG.")
+    width, height = image.size
+    if width * height > MAX_PYTHON_PIXELS and any(codec in Image.DECODERS for codec in codecs):
+        raise ImageError(
+            f"The image has {width}x{height} pixels, which is over the limit of {MAX_PYTHON_PIXELS} for its encoding;"
+            " send it in a binary format of 8 bits a channel."
+        )
+
+
+def check_scans(data: bytes) -> None:
+    """Refuse a JPEG file of very many scans (ITU-T T.81, annex B).
+
+    Raises:
+        ImageError: if there are more than ``MAX_JPEG_SCANS``.
+    """
+    if data.count(_JPEG_SCAN) > MAX_JPEG_SCANS and _count_scans(data) > MAX_JPEG_SCANS:
+        raise ImageError(f"The JPEG image has more than {MAX_JPEG_SCANS} scans, which is not supported.")
+
+
+def _count_scans(data: bytes) -> int:
+    """Return the scans before the end of the first image; what follows it (a film, say) is none of ours."""
+    scans, position = 0, 2
+    while scans <= MAX_JPEG_SCANS and (found := _JPEG_NEXT_SEGMENT.search(data, position)) is not None:
+        marker = data[found.start() : found.end()]
+        if marker == b"\xff\xd9":
+            break
+        scans += marker == _JPEG_SCAN
+        position = found.end() + int.from_bytes(data[found.end() : found.end() + 2], "big")
+    return scans

@@ -1,0 +1,109 @@
+"""Small files that would cost gigabytes or hours are refused before any pixel is decoded."""
+
+import io
+import struct
+import zlib
+
+import pytest
+from PIL import Image
+
+from inference.errors import ImageError
+from inference.image_costs import MAX_JPEG_SCANS, MAX_PYTHON_PIXELS
+from inference.images import ImageLimits, decode_image, open_image
+
+LIMITS = ImageLimits(max_bytes=32_000_000, max_pixels=10_000_000)
+
+
+def encoded(image: Image.Image, image_format: str, **options: object) -> bytes:
+    stream = io.BytesIO()
+    image.save(stream, image_format, **options)
+    return stream.getvalue()
+
+
+def run_length_bitmap(width: int, height: int, body: bytes) -> bytes:
+    """A BMP of 256 colours with compression 1 (BITMAPINFOHEADER)."""
+    palette = b"".join(bytes((level, level, level, 0)) for level in range(256))
+    offset = 14 + 40 + len(palette)
+    file_header = b"BM" + struct.pack("<IHHI", offset + len(body), 0, 0, offset)
+    return (
+        file_header + struct.pack("<IiiHHIIiiII", 40, width, height, 1, 8, 1, len(body), 0, 0, 256, 0) + palette + body
+    )
+
+
+def tiled_tiff(tile_side: int) -> bytes:
+    """A TIFF of 10x10 pixels whose one tile, of zeros, has the given side (TIFF 6.0, section 15)."""
+    packer = zlib.compressobj(1)
+    data = b"".join(packer.compress(bytes(3 * tile_side)) for _ in range(tile_side)) + packer.flush()
+    entries = [(256, 10), (257, 10), (258, None), (259, 8), (262, 2), (277, 3), (322, tile_side), (323, tile_side)]
+    entries += [(324, None), (325, len(data))]
+    after = 8 + 2 + 12 * len(entries) + 4
+    bits = struct.pack("<HHH", 8, 8, 8)
+    places = {258: (3, 3, after), 324: (4, 1, after + len(bits))}
+    directory = b"".join(struct.pack("<HHII", tag, *places.get(tag, (4, 1, value))) for tag, value in entries)
+    return b"II*\0" + struct.pack("<IH", 8, len(entries)) + directory + struct.pack("<I", 0) + bits + data
+
+
+def jpeg_of_scans(count: int, *, fill: bytes = b"") -> bytes:
+    """A progressive JPEG whose last scan comes ``count`` times over, with something between the scans."""
+    data = encoded(Image.effect_noise((64, 64), 60), "JPEG", progressive=True)
+    last = data.rfind(b"\xff\xda")
+    return data[:last] + (data[last:-2] + fill) * count + b"\xff\xd9"
+
+
+@pytest.mark.parametrize("height", [1, 3])
+def test_a_bitmap_that_skips_to_gigabytes_is_refused(height: int) -> None:
+    skip_255_rows = b"\x00\x02\x00\xff"
+    with pytest.raises(ImageError, match="Run-length encoded BMP"):
+        decode_image(run_length_bitmap(3_000_000, height, skip_255_rows + b"\x00\x01"), LIMITS)
+
+
+def test_a_tile_counts_with_all_its_pixels() -> None:
+    with pytest.raises(ImageError, match="over the limit"):
+        decode_image(tiled_tiff(3200), LIMITS)
+
+
+def test_an_ordinary_tile_is_decoded() -> None:
+    assert decode_image(tiled_tiff(256), LIMITS).shape == (3, 10, 10)
+
+
+def test_a_tile_is_paid_for_in_memory() -> None:
+    tiled, small = open_image(tiled_tiff(1600), LIMITS), open_image(tiled_tiff(16), LIMITS)
+    assert tiled.decoding_bytes == 10_000 * small.decoding_bytes
+
+
+@pytest.mark.parametrize("fill", [b"", b"\xff\xfe\x00\x04\xff\xd9", b"\xff\xff"])
+def test_a_jpeg_of_very_many_scans_is_refused(fill: bytes) -> None:
+    with pytest.raises(ImageError, match="scans"):
+        decode_image(jpeg_of_scans(MAX_JPEG_SCANS + 1, fill=fill), LIMITS)
+
+
+def test_a_jpeg_of_some_scans_is_decoded() -> None:
+    assert decode_image(jpeg_of_scans(3), LIMITS).shape == (3, 64, 64)
+
+
+def test_a_film_behind_a_jpeg_is_not_counted() -> None:
+    film = b"\xff\xda\x00\x02" * 1000
+    assert decode_image(encoded(Image.new("RGB", (8, 8)), "JPEG") + film, LIMITS).shape == (3, 8, 8)
+
+
+def test_a_codec_that_is_a_loop_in_python_takes_small_images_only() -> None:
+    side = int(MAX_PYTHON_PIXELS**0.5) + 1
+    with pytest.raises(ImageError, match="for its encoding"):
+        decode_image(b"P3\n%d %d\n255\n" % (side, side) + b"1 " * 100, LIMITS)
+    assert decode_image(b"P3\n2 1\n255\n1 2 3 4 5 6\n", LIMITS).flatten().tolist() == [1, 4, 2, 5, 3, 6]
+
+
+def test_a_progressive_jpeg_costs_more_memory_than_a_plain_one() -> None:
+    image = Image.new("RGB", (64, 64))
+    plain, progressive = (encoded(image, "JPEG", progressive=progressive) for progressive in (False, True))
+    assert open_image(plain, LIMITS).decoding_bytes < open_image(progressive, LIMITS).decoding_bytes
+
+
+def test_compressed_comments_do_not_unpack_without_bound() -> None:
+    def chunk(kind: bytes, content: bytes) -> bytes:
+        return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+
+    comment = chunk(b"zTXt", b"k\0\0" + zlib.compress(bytes(1_000_000)))
+    png = encoded(Image.new("RGB", (8, 8)), "PNG")
+    with pytest.raises(ImageError):
+        decode_image(png[:33] + comment * 8 + png[33:], LIMITS)

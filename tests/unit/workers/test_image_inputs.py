@@ -1,0 +1,58 @@
+"""Images that are decoded in many threads at once stay within the memory that the settings allow."""
+
+import subprocess
+import sys
+
+THREADS = 8
+SIDE = 4000  # 24 bytes of budget a pixel: 384 MB an image
+BUDGET_BYTES = 400_000_000
+
+# In a process of its own, whose peak of memory is its alone.
+PROGRAM = f"""
+import io
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+
+import torch
+from PIL import Image
+
+from config.queues import TaskKind
+from config.settings import read_settings
+from inference.loaded_network import LoadedNetwork
+from inference.network import NetworkDescription
+from store.task_records import ClaimedTask
+from workers.fetch import ImageFetcher
+from workers.image_inputs import ImageInputs
+from workers.stopwatch import Stopwatch
+
+def memory(name):
+    lines = open("/proc/self/status").read().splitlines()
+    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith(name))
+
+image = {{"dimension_order": "NCHW", "resize_type": "SQUASH", "target_size": "8x8", "color_channels": "RGB"}}
+description = NetworkDescription.from_json({{"inputs": [{{"tensor_name": "x", "image": image}}]}})
+network = LoadedNetwork(torch.nn.Identity(), description, torch.device("cpu"), nbytes=0)
+settings = replace(read_settings(), decode_memory_bytes={BUDGET_BYTES})
+inputs = ImageInputs(settings, ImageFetcher(settings))
+
+def prepare(side):
+    stream = io.BytesIO()
+    Image.new("RGB", (side, side)).save(stream, "PNG", compress_level=1)
+    request = {{"inputs": [{{"source": {{"staged": 0}}}}]}}
+    task = ClaimedTask("1", 1, TaskKind.RECOGNITION, 1, request, [stream.getvalue()], queued_seconds=0.0)
+    return lambda: inputs.prepare(task, network, Stopwatch())
+
+prepare(8)()
+large = prepare({SIDE})
+before = memory("VmRSS")
+open("/proc/self/clear_refs", "w").write("5")  # forget the peak so far
+with ThreadPoolExecutor({THREADS}) as pool:
+    for future in [pool.submit(large) for _ in range({THREADS})]:
+        future.result()
+print(memory("VmHWM") - before)
+"""
+
+
+def test_many_large_images_at_once_stay_within_the_budget() -> None:
+    result = subprocess.run([sys.executable, "-c", PROGRAM], stdout=subprocess.PIPE, text=True, check=True)
+    assert int(result.stdout) < 1.1 * BUDGET_BYTES
