@@ -23,7 +23,11 @@ def accept_recognition(target: InferenceTarget, asked: dict[str, Any]) -> Respon
         raise InvalidRequest("This specification has no current version, so there is nothing to run.")
     _check_count(asked["inputs"], target.input_count)
     fields = {name: asked[name] for name in ("show_discarded", "max_predictions")}
-    return _accept(TaskKind.RECOGNITION, {"version_id": target.version_id, **fields}, asked["inputs"])
+    return _accept(
+        TaskKind.RECOGNITION,
+        {"version_id": target.version_id, "network_id": target.network_id, **fields},
+        asked["inputs"],
+    )
 
 
 def accept_tensors(network: NetworkRecord, asked: dict[str, Any]) -> Response:

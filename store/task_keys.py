@@ -8,6 +8,8 @@ from redis.commands.core import Script
 TASK_PREFIX = "recoq:task:"  # + id: hash, the record
 INPUTS_PREFIX = "recoq:inputs:"  # + id: list of staged bytes, gone when the task ends
 WAITING_PREFIX = "recoq:waiting:"  # + queue: pending tasks that no worker has claimed, sorted by when last enqueued
+PENDING_PREFIX = "recoq:pending:"  # + network: tasks that have not ended, sorted by when they were accepted
+PENDING_NETWORKS_KEY = "recoq:pending-networks"  # the networks with such tasks
 LEASES_KEY = "recoq:leases"  # claimed tasks, sorted by when their lease runs out
 MISSING_KEY = "recoq:missing"  # waiting tasks whose message is not in its queue, sorted by when that was seen first
 BACKLOG_KEY = "recoq:backlog"  # hash: pending tasks and staged bytes, in all and by account

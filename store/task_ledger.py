@@ -24,6 +24,8 @@ from store.task_keys import (
     DRAINED_PREFIX,
     INPUTS_PREFIX,
     LEASES_KEY,
+    PENDING_NETWORKS_KEY,
+    PENDING_PREFIX,
     TASK_PREFIX,
     WAITING_PREFIX,
     ledger_script,
@@ -54,10 +56,10 @@ class TaskLedger:
         self._backlog = Backlog(redis)
         self._limits = limits.as_json()
         self._ttl = task_ttl_seconds
-        self._submit = ledger_script(redis, "backlog", "submit")
-        self._discard = ledger_script(redis, "backlog", "discard")
+        self._submit = ledger_script(redis, "backlog", "networks", "submit")
+        self._discard = ledger_script(redis, "backlog", "networks", "discard")
         self._claim = ledger_script(redis, "claim")
-        self._finish = ledger_script(redis, "backlog", "finish")
+        self._finish = ledger_script(redis, "backlog", "networks", "finish")
         self._renew = ledger_script(redis, "renew")
         self._postpone = ledger_script(redis, "postpone")
 
@@ -77,18 +79,19 @@ class TaskLedger:
         self._backlog.check_memory(new.account_id)
         arguments: list[Any] = [TASK_PREFIX, INPUTS_PREFIX, new.account_id, new.kind.value, new.queue]
         arguments += [orjson.dumps(new.request), time.time(), new.request.get("version_id", ""), self._limits]
-        arguments += new.inputs
+        arguments += [new.network_id, PENDING_PREFIX, *new.inputs]
+        keys = [COUNTER_KEY, WAITING_PREFIX + new.queue, BACKLOG_KEY, PENDING_NETWORKS_KEY]
         with redis_errors_as_unavailable():
-            answer = self._submit(keys=[COUNTER_KEY, WAITING_PREFIX + new.queue, BACKLOG_KEY], args=arguments)
+            answer = self._submit(keys=keys, args=arguments)
         if isinstance(answer, bytes):
             raise self._backlog.refusal(answer.decode(), new.account_id)
         return str(answer)
 
     def discard(self, task_id: str) -> None:
         """Forget a task as if it had never been accepted."""
-        keys = [TASK_PREFIX + task_id, INPUTS_PREFIX + task_id, LEASES_KEY, BACKLOG_KEY]
+        keys = [TASK_PREFIX + task_id, INPUTS_PREFIX + task_id, LEASES_KEY, BACKLOG_KEY, PENDING_NETWORKS_KEY]
         with redis_errors_as_unavailable():
-            self._discard(keys=keys, args=[task_id, WAITING_PREFIX])
+            self._discard(keys=keys, args=[task_id, WAITING_PREFIX, PENDING_PREFIX])
 
     def cancel(self, account_id: int, task_id: str) -> None:
         """End a pending task of this account as cancelled; one that has ended stays as it is.
@@ -167,10 +170,10 @@ class TaskLedger:
 
         With an ``attempt``, the outcome counts only if no later attempt has begun.
         """
-        keys = [TASK_PREFIX + task_id, INPUTS_PREFIX + task_id, LEASES_KEY, BACKLOG_KEY]
+        keys = [TASK_PREFIX + task_id, INPUTS_PREFIX + task_id, LEASES_KEY, BACKLOG_KEY, PENDING_NETWORKS_KEY]
         arguments: list[Any] = [task_id, "" if attempt is None else attempt, outcome.status.value]
         arguments += [outcome.error or "", outcome.data or b"", time.time(), self._ttl]
-        arguments += [WAITING_PREFIX, outcome.stages or b"", DRAINED_PREFIX]
+        arguments += [WAITING_PREFIX, outcome.stages or b"", DRAINED_PREFIX, PENDING_PREFIX]
         with redis_errors_as_unavailable():
             return bool(self._finish(keys=keys, args=arguments))
 

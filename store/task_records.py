@@ -17,6 +17,12 @@ class TaskStatus(StrEnum):
     ERROR = "error"
 
 
+def network_of(request: Mapping[str, Any]) -> int:
+    """Return the ID of the network that a request needs, 0 if it names none."""
+    network_id: int = request.get("network_id", 0)
+    return network_id
+
+
 @dataclass(frozen=True)
 class NewTask:
     """A task that is about to be accepted.
@@ -35,6 +41,11 @@ class NewTask:
     def queue(self) -> str:
         """The queue in which the task waits at first."""
         return queue_of(self.kind, self.priority, self.account_id)
+
+    @property
+    def network_id(self) -> int:
+        """The network that it needs; 0 if the request names none."""
+        return network_of(self.request)
 
 
 @dataclass(frozen=True)
@@ -81,6 +92,11 @@ class ClaimedTask:
     request: Mapping[str, Any]
     inputs: Sequence[bytes] = field(repr=False)
     queued_seconds: float
+
+    @property
+    def network_id(self) -> int:
+        """The network that it needs; 0 if the request names none."""
+        return network_of(self.request)
 
 
 @dataclass(frozen=True)

@@ -15,11 +15,14 @@ from store.redis_connection import connect
 from store.task_ledger import TaskLedger
 from store.task_queue import TaskQueue
 from store.task_recovery import TaskRecovery
+from store.telemetry.reporter import Reporter
+from store.telemetry.telemetry import Telemetry
 from store.versions import Versions
 from store.weights import WeightStore
 from workers.catalogue import Catalogue
 from workers.deploy import DeploymentHandler
 from workers.fetch import ImageFetcher
+from workers.heartbeat import Pulse
 from workers.image_inputs import ImageInputs
 from workers.infer_tensors import TensorsHandler
 from workers.leases import Leases
@@ -27,6 +30,7 @@ from workers.networks import NetworkRunner
 from workers.recognise import RecognitionHandler
 from workers.reconcile import Reconciler
 from workers.runner import TaskRunner
+from workers.vital_signs import VitalSigns
 
 
 @dataclass(frozen=True)
@@ -37,6 +41,7 @@ class WorkerParts:
     batcher: Batcher
     leases: Leases
     reconciler: Reconciler
+    reporter: Reporter
 
 
 def assemble(settings: Settings, worker_name: str) -> WorkerParts:
@@ -52,8 +57,10 @@ def assemble(settings: Settings, worker_name: str) -> WorkerParts:
     networks = Networks(database)
     catalogue = Catalogue(networks, Versions(database))
     weights = WeightStore(settings.weights_url, settings.data_folder / "weights-cache")
-    batcher = Batcher(settings.max_batch_size)
-    network_runner = NetworkRunner(weights, ModelCache[LoadedNetwork](settings.cache_bytes), batcher, device)
+    telemetry = Telemetry(redis)
+    signs = VitalSigns(telemetry)
+    batcher = Batcher(settings.max_batch_size, signs.batch_ran)
+    network_runner = NetworkRunner(weights, ModelCache[LoadedNetwork](settings.cache_bytes), batcher, device, signs)
     images = ImageInputs(settings, ImageFetcher(settings))
     leases = Leases(ledger, settings.lease_seconds)
     runner = TaskRunner(
@@ -66,5 +73,15 @@ def assemble(settings: Settings, worker_name: str) -> WorkerParts:
             TaskKind.TENSORS: TensorsHandler(catalogue, network_runner, images),
             TaskKind.DEPLOYMENT: DeploymentHandler(settings, networks, network_runner),
         },
+        signs=signs,
     )
-    return WorkerParts(runner, batcher, leases, Reconciler(TaskRecovery(redis), TaskQueue(settings, redis, ledger)))
+    pulse = Pulse(
+        worker_name,
+        device=device,
+        threads=settings.worker_threads,
+        networks=network_runner,
+        leases=leases,
+        signs=signs,
+    )
+    reconciler = Reconciler(TaskRecovery(redis), TaskQueue(settings, redis, ledger))
+    return WorkerParts(runner, batcher, leases, reconciler, Reporter(telemetry, pulse.beat))

@@ -35,6 +35,7 @@ def serve(settings: Settings) -> int:
     app = create_celery_app(settings, parts.runner.run)
     parts.leases.start()
     parts.reconciler.start()
+    parts.reporter.start()
     watch_device(parts.batcher, settings.device_timeout_seconds)
 
     # Celery keeps only weak references to receivers: these two must live as long as the worker.
@@ -61,4 +62,5 @@ def serve(settings: Settings) -> int:
     parts.reconciler.stop()
     parts.batcher.close()
     parts.leases.stop()
+    parts.reporter.stop()
     return int(worker.exitcode or 0)

@@ -1,6 +1,7 @@
 """Gives the task handlers loaded networks: weights from the store, through the cache, onto this worker's device."""
 
 from collections.abc import Sequence
+from time import perf_counter
 
 import torch
 
@@ -11,18 +12,26 @@ from inference.network import NetworkDescription, Precision
 from inference.tuning import DTYPES
 from store.records import NetworkRecord
 from store.weights import WeightStore
+from workers.vital_signs import VitalSigns
 
 
 class NetworkRunner:
     """Loads networks on demand and runs prepared inputs through them in batches."""
 
     def __init__(
-        self, weights: WeightStore, cache: ModelCache[LoadedNetwork], batcher: Batcher, device: torch.device
+        self,
+        weights: WeightStore,
+        cache: ModelCache[LoadedNetwork],
+        batcher: Batcher,
+        device: torch.device,
+        signs: VitalSigns,
     ) -> None:
         self._weights = weights
         self._cache = cache
         self._batcher = batcher
         self._device = device
+        self._signs = signs
+        self._ids: dict[str, int] = {}  # by weights key
 
     def load(self, network: NetworkRecord) -> LoadedNetwork:
         """Return the network, loaded.
@@ -33,13 +42,31 @@ class NetworkRunner:
         return self._cache.get(network.weights_key, lambda: self._load(network))
 
     def _load(self, network: NetworkRecord) -> LoadedNetwork:
-        description = NetworkDescription.from_json(network.preprocessing, network.postprocessings)
-        folder = self._weights.local_folder(network.weights_key, network.files)
-        return load_network(folder, description, self._device).at(_precision_of(network))
+        started = perf_counter()
+        try:
+            description = NetworkDescription.from_json(network.preprocessing, network.postprocessings)
+            folder = self._weights.local_folder(network.weights_key, network.files)
+            loaded = load_network(folder, description, self._device).at(_precision_of(network))
+        except Exception:
+            self._signs.load_failed(network.id)
+            raise
+        self._signs.network_loaded(network.id, perf_counter() - started)
+        self._know(network, loaded)
+        return loaded
 
     def keep(self, network: NetworkRecord, loaded: LoadedNetwork) -> None:
         """Let the next tasks have the network as its deployment has found it best."""
+        self._know(network, loaded)
         self._cache.put(network.weights_key, loaded)
+
+    def _know(self, network: NetworkRecord, loaded: LoadedNetwork) -> None:
+        self._signs.knows(loaded, network.id)
+        self._ids[network.weights_key] = network.id
+
+    def loaded(self) -> list[int]:
+        """Return the IDs of the networks that are in memory, least recently used first."""
+        keys = self._cache.keys()
+        return [self._ids[key] for key in keys if key in self._ids]
 
     def submit(self, network: NetworkRecord, loaded: LoadedNetwork, sample: Sequence[torch.Tensor]) -> Answer:
         """Queue one prepared sample, a tensor for each input, and return the future of its output tensors."""

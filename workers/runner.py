@@ -16,6 +16,7 @@ from workers.gate import Gate
 from workers.handlers import TaskHandler
 from workers.leases import Leases
 from workers.stopwatch import Stopwatch
+from workers.vital_signs import VitalSigns
 from workers.watchdog import end_process
 
 logger = logging.getLogger(__name__)
@@ -35,12 +36,15 @@ class TaskRunner:
         ledger: TaskLedger,
         leases: Leases,
         handlers: Mapping[TaskKind, TaskHandler],
+        *,
+        signs: VitalSigns,
     ) -> None:
         self._settings = settings
         self._worker = worker
         self._ledger = ledger
         self._leases = leases
         self._handlers = handlers
+        self._signs = signs
         self._gate = Gate()
 
     def run(self, task_id: str) -> None:
@@ -64,26 +68,29 @@ class TaskRunner:
             task = self._ledger.claim(task_id, self._worker, lease_seconds, max_attempts, alone=alone)
         except AttemptsExhausted as error:
             self._handlers[error.task.kind].gave_up(error.task.request, str(error))
-            self._ledger.finish(task_id, None, Outcome(error=str(error)))
+            self._finish(error.task, Outcome(error=str(error)), Stopwatch(), attempt=None)
             return
         if task is not None:
             with self._leases.held(task):
                 self._answer(task)
 
     def _answer(self, task: ClaimedTask) -> None:
+        stopwatch = Stopwatch()
         try:
-            outcome = self._outcome(task, Stopwatch())
+            outcome = self._outcome(task, stopwatch)
         except Unavailable:
             self._ledger.postpone(task)
             raise
-        self._finish(task, outcome)
+        self._finish(task, outcome, stopwatch, attempt=task.attempt)
 
-    def _finish(self, task: ClaimedTask, outcome: Outcome) -> None:
+    def _finish(self, task: ClaimedTask, outcome: Outcome, stopwatch: Stopwatch, *, attempt: int | None) -> None:
         """Write the outcome, and wait for Redis if it is away: work that is done should not be lost."""
-        deadline = time.monotonic() + FINISH_SECONDS
+        started = time.monotonic()
+        deadline = started + FINISH_SECONDS
         while True:
             try:
-                self._ledger.finish(task.id, task.attempt, outcome)
+                if self._ledger.finish(task.id, attempt, outcome):
+                    self._signs.task_ended(task, outcome, stopwatch, time.monotonic() - started)
                 return
             except Unavailable:
                 if time.monotonic() > deadline:

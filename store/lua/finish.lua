@@ -1,8 +1,8 @@
 -- Ends a task once: the first final state wins, and an outcome of an attempt that was superseded is dropped.
--- Stands after backlog.lua.
--- KEYS: task, inputs, leases, backlog
+-- Stands after backlog.lua and networks.lua.
+-- KEYS: task, inputs, leases, backlog, networks with pending tasks
 -- ARGV: id, attempt ('' for whoever asks), status, error, data, now (seconds), time to live (seconds), waiting prefix,
---       stages ('' if it did not run), drained prefix
+--       stages ('' if it did not run), drained prefix, pending prefix
 -- Returns 1 if this call ended the task, else 0.
 local task = redis.call('HMGET', KEYS[1], 'status', 'attempts', 'queue')
 if task[1] ~= 'pending' then return 0 end
@@ -21,4 +21,5 @@ redis.call('ZREM', KEYS[3], ARGV[1])
 redis.call('ZREM', ARGV[8] .. task[3], ARGV[1])
 count_out(KEYS[4], KEYS[1])
 count_end(ARGV[10], KEYS[1], ARGV[6])
+unlist_for_network(KEYS[5], ARGV[11], KEYS[1], ARGV[1])
 return 1

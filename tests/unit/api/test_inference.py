@@ -59,6 +59,7 @@ def test_request_is_settled_to_the_version_with_its_defaults(
         request, inputs = ledger.task(reader.post(f"{address}/inference", json=body))
         assert request == {
             "version_id": version["id"],
+            "network_id": version["network_id"],
             "show_discarded": False,
             "max_predictions": 100,
             "inputs": [{"source": {"url": URL}, **WHOLE}],

@@ -20,11 +20,14 @@ from store.task_ledger import TaskLedger
 from store.task_queue import TaskQueue
 from store.task_records import ClaimedTask, NewTask, TaskRecord
 from store.task_recovery import TaskRecovery
+from store.telemetry.series import ENDED, STAGE_SECONDS
+from store.telemetry.telemetry import Telemetry
 from workers.errors import TaskFailure
 from workers.leases import Leases
 from workers.reconcile import Reconciler
 from workers.runner import INTERNAL_ERROR, TaskRunner
 from workers.stopwatch import Stage, Stopwatch
+from workers.vital_signs import VitalSigns
 
 ACCOUNT = 1
 
@@ -58,9 +61,11 @@ class Worker:
     queue: TaskQueue
     recovery: TaskRecovery
     leases: Leases
+    telemetry: Telemetry
 
     def runner(self, handler: Handler) -> TaskRunner:
-        return TaskRunner(self.settings, "w1", self.ledger, self.leases, {TaskKind.DEPLOYMENT: handler})
+        handlers = {TaskKind.DEPLOYMENT: handler}
+        return TaskRunner(self.settings, "w1", self.ledger, self.leases, handlers, signs=VitalSigns(self.telemetry))
 
     def submit(self) -> str:
         return self.ledger.submit(NewTask(ACCOUNT, TaskKind.DEPLOYMENT, {"network_id": 5}))
@@ -83,7 +88,7 @@ def worker(empty_redis: str) -> Iterator[Worker]:
         queue = TaskQueue(settings, client, ledger)
         leases = Leases(ledger, settings.lease_seconds)
         leases.start()
-        yield Worker(client, settings, ledger, queue, TaskRecovery(client), leases)
+        yield Worker(client, settings, ledger, queue, TaskRecovery(client), leases, Telemetry(client))
         leases.stop()
         queue.close()
 
@@ -101,6 +106,20 @@ def test_record_tells_where_the_time_went(worker: Worker) -> None:
         stages = orjson.loads(client.hget(f"recoq:task:{task_id}", "stages"))
     assert stages["decode"] >= 10
     assert stages["batch_size"] is None
+
+
+def test_ended_tasks_are_counted_with_their_errors(worker: Worker) -> None:
+    first, second = worker.submit(), worker.submit()
+    worker.runner(Handler()).run(first)
+    worker.runner(Handler(TaskFailure("The image is bad."))).run(second)
+    worker.runner(Handler()).run(second)  # has ended already
+    worker.telemetry.send()
+    ended = worker.telemetry.history.totals().counter(ENDED)
+    assert ended == {("deployment", "5", "success"): 1, ("deployment", "5", "error"): 1}
+    assert worker.telemetry.history.totals().histogram(STAGE_SECONDS) == {}
+    [group] = worker.telemetry.errors.read()
+    assert (group.account_id, group.network_id, group.sentence) == (ACCOUNT, 5, "The image is bad.")
+    assert (group.count, group.task_id) == (1, second)
 
 
 def test_task_runs_once_however_many_messages_arrive(worker: Worker) -> None:

@@ -1,0 +1,58 @@
+"""The metrics that processes tally: their names, labels and bounds. ``docs/metrics.md`` lists them all.
+
+Labels have few values, and name nobody: networks appear with their IDs, accounts not at all.
+"""
+
+from dataclasses import dataclass
+
+SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0)
+SIZES = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0)
+
+
+@dataclass(frozen=True)
+class Counter:
+    """A number that only grows."""
+
+    name: str
+    meaning: str
+    labels: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Histogram:
+    """How often a value was at most each of the bounds; values above the last one are counted as well."""
+
+    name: str
+    meaning: str
+    labels: tuple[str, ...]
+    bounds: tuple[float, ...]
+
+
+ACCEPTED = Counter("recoq_tasks_accepted", "Tasks that the API accepted.", ("kind", "network"))
+ENDED = Counter("recoq_tasks_ended", "Tasks that ended: as success or as error.", ("kind", "network", "outcome"))
+TASK_SECONDS = Histogram("recoq_task_seconds", "Time of a task from its acceptance to its end.", ("kind",), SECONDS)
+STAGE_SECONDS = Histogram(
+    "recoq_stage_seconds",
+    "Time of a task in one stage: queued, load, fetch, decode, preprocess, batch_wait, device, postprocess, write.",
+    ("stage",),
+    SECONDS,
+)
+BATCH_SIZE = Histogram("recoq_batch_size", "Inputs in a batch that ran on a device.", ("network",), SIZES)
+DEVICE_SECONDS = Counter("recoq_device_busy_seconds", "Time in which devices ran batches.")
+LOADS = Counter("recoq_network_loads", "Networks that were loaded into memory, or failed to.", ("network", "outcome"))
+LOAD_SECONDS = Counter("recoq_network_load_seconds", "Time in which networks were loaded into memory.")
+REQUESTS = Counter("recoq_http_requests", "Requests that the API answered.", ("endpoint", "method", "status"))
+REQUEST_SECONDS = Histogram("recoq_http_request_seconds", "Time of a request in the API.", ("endpoint",), SECONDS)
+
+SERIES: tuple[Counter | Histogram, ...] = (
+    ACCEPTED,
+    ENDED,
+    TASK_SECONDS,
+    STAGE_SECONDS,
+    BATCH_SIZE,
+    DEVICE_SECONDS,
+    LOADS,
+    LOAD_SECONDS,
+    REQUESTS,
+    REQUEST_SECONDS,
+)
