@@ -24,6 +24,14 @@ from config.settings import Settings
 UPLOAD_PATH = "/v0.7/networks"
 PREFLIGHT_SECONDS = 600
 CORS_HEADERS = ["Content-Type", "X-API-KEY", "X-APP-ID", "Prefer", "Idempotency-Key"]
+# Of every answer that does not say otherwise: a page has a policy of its own, static files may be cached.
+SECURITY_HEADERS = {
+    "Cache-Control": "no-store",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'; sandbox",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+}
 EXPOSED_HEADERS = ["Retry-After", "Preference-Applied"]
 
 
@@ -80,8 +88,8 @@ def _limit_bodies(app: Flask, settings: Settings) -> None:
 def _add_headers(app: Flask) -> None:
     @app.after_request
     def add_headers(response: Response) -> Response:
-        response.headers.setdefault("X-Content-Type-Options", "nosniff")
-        response.headers.setdefault("Cache-Control", "no-store")
+        for name, value in SECURITY_HEADERS.items():
+            response.headers.setdefault(name, value)
         return response
 
 

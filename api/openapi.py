@@ -13,6 +13,7 @@ from flask_smorest import Api
 
 from api.endpoint import PREFIX
 from api.schemas.answers import ErrorSchema
+from api.schemas.fields import AlternativesSchema
 from config import VERSION
 
 TITLE = "Recoq recognition API"
@@ -77,6 +78,7 @@ def start_document(app: Flask) -> Any:
 def serve_document(app: Flask, api: Any) -> None:
     """Serve the finished document and the page that shows it."""
     api.spec.components.security_scheme("apiKey", SECURITY_SCHEME)
+    _document_alternatives(api)
     document = orjson.dumps(api.spec.to_dict())
     docs = Blueprint("docs", __name__, url_prefix=PREFIX)
 
@@ -97,3 +99,10 @@ def serve_document(app: Flask, api: Any) -> None:
         return send_from_directory(UI_FILES, name, max_age=KEPT_SECONDS)
 
     app.register_blueprint(docs)
+
+
+def _document_alternatives(api: Any) -> None:
+    """Say ``oneOf`` where exactly one of several fields is to be given, which apispec cannot see in a validator."""
+    for (schema, *_), name in api.ma_plugin.converter.refs.items():
+        if issubclass(schema, AlternativesSchema):
+            api.spec.components.schemas[name]["oneOf"] = [{"required": [field]} for field in schema.alternatives]

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from config.queues import TaskKind
 from config.settings import Settings
 from inference.batcher import Batcher
-from inference.device import choose_device
+from inference.device import choose_device, compute_in_full_float32
 from inference.loader import LoadedNetwork
 from inference.model_cache import ModelCache
 from store.backlog import BacklogLimits
@@ -50,6 +50,7 @@ def assemble(settings: Settings, worker_name: str) -> WorkerParts:
     Raises:
         DeviceError: if the wanted device is not there.
     """
+    compute_in_full_float32()
     device = choose_device(settings.device)
     redis = connect(settings.redis_url)
     ledger = TaskLedger(redis, settings.task_ttl_seconds, BacklogLimits.of(settings))

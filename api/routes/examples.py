@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from api.network_uploads import WEIGHT_SETS
 from api.schemas.networks import FRAMEWORKS
 
 IMAGE_URL = "https://example.com/dog.jpg"
@@ -57,6 +58,7 @@ NETWORK_MULTIPART: dict[str, Any] = {
     "weights: `model.pt2`; `model.torchscript`; `weights.safetensors` or `weights.pth` with `architecture.json`; "
     "and the `.npy` files that `preprocessing` names.",
     "required": ["name", "framework", "preprocessing"],
+    "oneOf": [{"required": sorted(names)} for names in WEIGHT_SETS],
     "properties": {
         "name": {"type": "string"},
         "description": {"type": "string"},

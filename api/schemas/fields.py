@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import orjson
-from marshmallow import Schema, ValidationError, fields
+from marshmallow import Schema, ValidationError, fields, validates_schema
 from marshmallow.types import ErrorMessages
 
 from api.bodies.json_text import JsonError
@@ -217,3 +217,15 @@ class StrictSchema(Schema):
         if isinstance(messages, dict) and isinstance(data, Mapping):
             told = {name: [text] for name, text in self.refused.items() if name in data}
             error.messages = {**told, **{key: text for key, text in messages.items() if key not in told}}
+
+
+class AlternativesSchema(StrictSchema):
+    """A schema of which exactly one of the fields named in ``alternatives`` is given."""
+
+    alternatives: ClassVar[tuple[str, ...]] = ()
+
+    @validates_schema
+    def check_alternatives(self, data: dict[str, Any], **kwargs: Any) -> None:
+        """Refuse none and several of them."""
+        if sum(name in data for name in self.alternatives) != 1:
+            raise ValidationError(f"Must have exactly one of {', '.join(self.alternatives)}.")

@@ -3,23 +3,16 @@
 What depends on the specification (how many thresholds, which kind) is completed in ``api/post_processing_checks.py``.
 """
 
-from collections.abc import Iterable
 from typing import Any
 
-from marshmallow import ValidationError, validates_schema
+from marshmallow import ValidationError
 from marshmallow.validate import OneOf
 
-from api.schemas.fields import Items, Real, Record, StrictSchema, Text
+from api.schemas.fields import AlternativesSchema, Items, Real, Record, StrictSchema, Text
 from api.schemas.preprocessing import NonEmptyText
 
 BOX_LAYOUTS = ("direct_output", "standard_output", "anchored_output", "yolo_output", "yolov3_output")
 KINDS = ("classification", "detection")
-
-
-def exactly_one(data: dict[str, Any], names: Iterable[str]) -> None:
-    """Raise unless exactly one of ``names`` is in ``data``."""
-    if sum(name in data for name in names) != 1:
-        raise ValidationError(f"Must have exactly one of {', '.join(names)}.")
 
 
 def thresholds_field() -> Items:
@@ -93,8 +86,10 @@ class Yolov3OutputSchema(StrictSchema):
     anchors = AnchorPairs(required=True)
 
 
-class DetectionSchema(StrictSchema):
-    """Boxes with labels."""
+class DetectionSchema(AlternativesSchema):
+    """Boxes with labels, from exactly one layout."""
+
+    alternatives = BOX_LAYOUTS
 
     thresholds = thresholds_field()
     nms_threshold = Real(
@@ -119,19 +114,11 @@ class DetectionSchema(StrictSchema):
     yolo_output = Record(YoloOutputSchema)
     yolov3_output = Record(Yolov3OutputSchema)
 
-    @validates_schema
-    def check_layout(self, data: dict[str, Any], **kwargs: Any) -> None:
-        """Require exactly one layout."""
-        exactly_one(data, BOX_LAYOUTS)
 
-
-class PostProcessingSchema(StrictSchema):
+class PostProcessingSchema(AlternativesSchema):
     """The post-processing of one output: exactly one of its kinds."""
+
+    alternatives = KINDS
 
     classification = Record(ClassificationSchema)
     detection = Record(DetectionSchema)
-
-    @validates_schema
-    def check_kind(self, data: dict[str, Any], **kwargs: Any) -> None:
-        """Require exactly one kind."""
-        exactly_one(data, KINDS)

@@ -59,7 +59,10 @@ class ImagePreparationSchema(StrictSchema):
     )
     mean_file = Text(
         validate=Regexp(MEAN_FILE, error="Must be the name of an .npy file, without a folder."),
-        metadata={"description": "An .npy file of the upload in HWC order, subtracted after scaling."},
+        metadata={
+            "pattern": r"^([^/\\\x00]+\.npy)?$",
+            "description": "An .npy file of the upload in HWC order, subtracted after scaling.",
+        },
     )
     mean = Items(Real(), metadata={"description": "One number per channel, subtracted after scaling."})
     std = Items(Real(), metadata={"description": "One number per channel, divided by after the mean."})

@@ -88,3 +88,32 @@ def test_document_tells_the_bounds_that_are_checked(document: dict[str, Any]) ->
     offset, limit = paths["/v0.7/recognition/specs"]["get"]["parameters"]
     assert offset["schema"]["maximum"] == 2**63 - 1 - 1000
     assert limit["schema"]["maximum"] == 1000
+
+
+@pytest.mark.parametrize(
+    ("name", "alternatives"),
+    [
+        ("PostProcessing", ["classification", "detection"]),
+        ("Detection", ["direct_output", "standard_output", "anchored_output", "yolo_output", "yolov3_output"]),
+    ],
+)
+def test_document_says_where_exactly_one_field_is_to_be_given(
+    document: dict[str, Any], name: str, alternatives: list[str]
+) -> None:
+    schema = document["components"]["schemas"][name]
+    assert schema["oneOf"] == [{"required": [field]} for field in alternatives]
+    assert set(alternatives) <= set(schema["properties"])
+
+
+def test_document_says_which_files_make_a_network(document: dict[str, Any]) -> None:
+    upload = document["paths"]["/v0.7/networks"]["post"]["requestBody"]["content"]["multipart/form-data"]["schema"]
+    sets = [set(alternative["required"]) for alternative in upload["oneOf"]]
+    assert {"model.pt2"} in sets
+    assert {"weights.pth", "architecture.json"} in sets
+    assert len(sets) == 4
+    assert set().union(*sets) <= set(upload["properties"])
+
+
+def test_patterns_of_the_document_are_those_of_json_schema(document: dict[str, Any]) -> None:
+    mean_file = document["components"]["schemas"]["ImagePreparation"]["properties"]["mean_file"]
+    assert mean_file["pattern"] == r"^([^/\\\x00]+\.npy)?$"

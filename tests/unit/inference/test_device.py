@@ -1,0 +1,44 @@
+"""The device is the one that was asked for, and float32 means float32 on it."""
+
+from collections.abc import Iterator
+
+import pytest
+import torch
+
+from inference.device import DeviceError, choose_device, compute_in_full_float32
+
+
+@pytest.fixture
+def full_float32() -> Iterator[None]:
+    before = torch.backends.fp32_precision
+    compute_in_full_float32()
+    yield
+    torch.backends.fp32_precision = before
+
+
+@pytest.mark.usefixtures("full_float32")
+def test_nothing_computes_float32_in_fewer_bits() -> None:
+    assert torch.backends.cudnn.conv.fp32_precision == "ieee"
+    assert torch.backends.cudnn.rnn.fp32_precision == "ieee"
+    assert torch.backends.cuda.matmul.fp32_precision == "ieee"
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs an NVIDIA GPU")
+@pytest.mark.usefixtures("full_float32")
+def test_a_convolution_on_a_gpu_is_as_exact_as_on_the_cpu() -> None:
+    generator = torch.Generator().manual_seed(0)
+    images = torch.randn(2, 64, 32, 32, generator=generator)
+    kernels = torch.randn(64, 64, 3, 3, generator=generator)
+    expected = torch.nn.functional.conv2d(images.double(), kernels.double())
+    found = torch.nn.functional.conv2d(images.cuda(), kernels.cuda()).cpu().double()
+    assert (found - expected).abs().amax() / expected.abs().amax() < 1e-6  # TensorFloat-32 is a thousandth off
+
+
+def test_a_gpu_that_is_not_there_is_refused_by_name() -> None:
+    with pytest.raises(DeviceError, match="cuda:99 is not there"):
+        choose_device("cuda:99")
+
+
+def test_the_cpu_is_always_there() -> None:
+    assert choose_device("cpu") == torch.device("cpu")
