@@ -1,4 +1,6 @@
-"""``/``: the page for people. Plain files of ``api/pages``, which use the API with the key that a person gives.
+"""The pages for people: the playground at ``/``, and ``/upload``.
+
+They are the plain files of ``api/pages``, and use the API with the key that a person gives.
 
 The page that holds the key can load nothing from, and tell nothing to, any other host. An image at somebody's URL is
 shown in a frame of its own, which has no key and no way to reach the page.
@@ -25,6 +27,12 @@ pages = Blueprint("pages", __name__)
 def playground() -> Response:
     """Show the page on which a person tries specifications."""
     return _page("playground.html", POLICY)
+
+
+@pages.get("/upload", strict_slashes=True)  # a page names its files relative to the folder that it is in
+def upload() -> Response:
+    """Show the page on which a person uploads a model."""
+    return _page("upload.html", POLICY)
 
 
 @pages.get("/pages/<path:name>")

@@ -1,11 +1,13 @@
 """One Chromium for all tests of the pages; each test starts signed out, and must leave no complaint in the console."""
 
+import subprocess
+import sys
 from collections.abc import Iterator
 
 import pytest
 
 from tests.integration.pages.browser import Browser, missing_programs
-from tests.service import Service
+from tests.service import Service, service_environment
 
 
 @pytest.fixture(scope="session")
@@ -38,3 +40,11 @@ def sign_in(browser: Browser, url: str, key: str) -> None:
     browser.fill("#key", key)
     browser.press("Sign in")
     browser.one("#spec option")
+
+
+@pytest.fixture(scope="session")
+def reading_key(service: Service) -> str:
+    """A key of the first account that may only read and ask for inferences."""
+    command = [sys.executable, "-m", "cli", "keys", "create", "--account", "default", "--role", "read"]
+    environment = service_environment(service.data_folder)
+    return subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout.strip()

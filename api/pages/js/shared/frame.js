@@ -8,6 +8,7 @@ const root = new URL("../../../", import.meta.url);
 const PRINTABLE = /^[\x21-\x7e]+$/;
 const PAGES = [
   { name: "Playground", path: "./", roles: ["admin", "read"] },
+  { name: "Upload", path: "upload", roles: ["admin"] },
   { name: "API", path: "v0.7/docs", roles: ["admin", "read"] },
 ];
 

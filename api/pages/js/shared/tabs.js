@@ -31,5 +31,12 @@ export function tabs(label, panels, chosen = Object.keys(panels)[0]) {
   }
 
   show(chosen);
-  return { node: element("div", {}, list, panel), refresh: () => show(current), get current() { return current; } };
+  return {
+    node: element("div", {}, list, panel),
+    show,
+    refresh: () => show(current),
+    get current() {
+      return current;
+    },
+  };
 }
