@@ -14,6 +14,7 @@ from api.openapi import serve_document, start_document
 from api.routes.accounts import accounts
 from api.routes.health import health
 from api.routes.networks import networks
+from api.routes.operations import operations
 from api.routes.pages import pages
 from api.routes.specs import specs
 from api.routes.tasks import tasks
@@ -62,7 +63,7 @@ def create_app(settings: Settings, services: Services | None = None) -> Flask:
     require_keys(app)
     api = start_document(app)
     register_error_handler(app)
-    for group in (networks, specs, versions, tasks, accounts):
+    for group in (networks, specs, versions, tasks, accounts, operations):
         api.register_blueprint(group)
     app.register_blueprint(health)
     app.register_blueprint(pages)

@@ -112,3 +112,18 @@ def principal() -> Principal:
 def account_id() -> int:
     """Return the ID of the account that makes this request."""
     return principal().account_id
+
+
+def require_admin() -> None:
+    """Refuse this request unless its key has the role admin, although it only reads.
+
+    Raises:
+        NotAllowed: if the key has another role.
+    """
+    if principal().role != "admin":
+        raise NotAllowed(f"A key of the role {principal().role} may not do this; it takes the role admin.")
+
+
+def is_operator() -> bool:
+    """Return whether the account that makes this request is that of the service's operator."""
+    return principal().account_name == services().settings.operator_account

@@ -13,7 +13,9 @@ from gunicorn.app.base import BaseApplication
 from gunicorn.http import message
 
 from api.app import create_app
+from api.services import open_services
 from config.settings import Settings
+from store.telemetry.reporter import Reporter
 
 # A thousand task IDs in one query fit in this; gunicorn's own bound is 8190 bytes, or none at all.
 LONGEST_REQUEST_LINE_BYTES = 64 * 1024
@@ -38,7 +40,9 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
 
     def load(self) -> Flask:
         """Return the application of this process."""
-        return create_app(self._settings)
+        services = open_services(self._settings)
+        Reporter(services.telemetry).start()
+        return create_app(self._settings, services)
 
 
 def gunicorn_options(settings: Settings) -> dict[str, Any]:

@@ -12,11 +12,13 @@ from config.settings import Settings
 from store.accounts import Accounts
 from store.backlog import BacklogLimits
 from store.database import Database
+from store.names import Names
 from store.networks import Networks
 from store.redis_connection import connect
 from store.specs import Specs
 from store.task_ledger import TaskLedger
 from store.task_queue import TaskQueue
+from store.telemetry.telemetry import Telemetry
 from store.versions import Versions
 from store.weights import WeightStore
 
@@ -36,6 +38,8 @@ class Services:
     weights: WeightStore
     ledger: TaskLedger
     queue: TaskQueue
+    telemetry: Telemetry
+    names: Names
 
     def close(self) -> None:
         """Close all connections."""
@@ -48,6 +52,7 @@ def open_services(settings: Settings) -> Services:
     database = Database(settings.database_url)
     redis = connect(settings.redis_url)
     ledger = TaskLedger(redis, settings.task_ttl_seconds, BacklogLimits.of(settings))
+    telemetry = Telemetry(redis)
     return Services(
         settings=settings,
         database=database,
@@ -57,7 +62,9 @@ def open_services(settings: Settings) -> Services:
         accounts=Accounts(database),
         weights=WeightStore(settings.weights_url, settings.data_folder / "cache"),
         ledger=ledger,
-        queue=TaskQueue(settings, redis, ledger),
+        queue=TaskQueue(settings, redis, ledger, telemetry.tally),
+        telemetry=telemetry,
+        names=Names(database),
     )
 
 

@@ -42,6 +42,7 @@ class Settings:
     port: int
     api_processes: int
     api_threads: int
+    operator_account: str
     cors_origins: tuple[str, ...]
     trusted_proxies: int
     max_body_bytes: int
@@ -113,6 +114,7 @@ def read_settings() -> Settings:
         port=env.int("PORT", 8000, validate=Range(min=1, max=65535)),
         api_processes=env.int("API_PROCESSES", 2, validate=positive),
         api_threads=env.int("API_THREADS", 16, validate=positive),
+        operator_account=env.str("OPERATOR_ACCOUNT", "default"),
         cors_origins=tuple(cors_origins or ()),
         trusted_proxies=env.int("TRUSTED_PROXIES", 0, validate=Range(min=0)),
         max_body_bytes=env.int("MAX_BODY_BYTES", 64 * MEBIBYTE, validate=positive),

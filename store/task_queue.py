@@ -18,6 +18,8 @@ from store.redis_connection import redis_errors_as_unavailable
 from store.task_keys import WAITING_PREFIX
 from store.task_ledger import TaskLedger
 from store.task_records import FreeTask, NewTask
+from store.telemetry.series import ACCEPTED
+from store.telemetry.tally import Tally
 
 logger = logging.getLogger(__name__)
 
@@ -27,11 +29,12 @@ AT_ONCE_SECONDS = 0.5
 class TaskQueue:
     """The way from an accepted task to a worker; safe to share between threads."""
 
-    def __init__(self, settings: Settings, redis: Redis, ledger: TaskLedger) -> None:
+    def __init__(self, settings: Settings, redis: Redis, ledger: TaskLedger, tally: Tally | None = None) -> None:
         self._celery = Celery("recoq", set_as_current=False)
         self._celery.conf.update(celery_options(settings))
         self._redis = redis
         self._ledger = ledger
+        self._tally = tally
 
     def submit(self, new: NewTask) -> str:
         """Accept a task: record it, tell the workers, and return its ID.
@@ -44,6 +47,8 @@ class TaskQueue:
             Unavailable: if Redis is away; then the task was not accepted.
         """
         task_id = self._ledger.submit(new)
+        if self._tally is not None:
+            self._tally.count(ACCEPTED, new.kind.value, str(new.network_id))
         try:
             self._publish(new.kind, task_id, new.queue)
         except Unavailable:
