@@ -42,12 +42,13 @@ def test_work_of_all_processes_is_told_within_seconds(http: httpx.Client) -> Non
     ended = [recognise(http, image)["status"] for image in images]
     assert ended == ["success"] * 3 + ["error"]
 
-    def grown(answer: Answer) -> tuple[int, ...]:
-        row = figures_of_the_demo(answer)
-        return tuple(row[name] - before[name] for name in ("accepted", "succeeded", "failed", "batches"))
+    def has_grown(answer: Answer) -> bool:
+        """Tell whether all of it has arrived; what was under way before, such as the warm-up, may have as well."""
+        row, expected = figures_of_the_demo(answer), {"accepted": 4, "succeeded": 3, "failed": 1, "batches": 3}
+        return all(row[name] - before[name] >= growth for name, growth in expected.items())
 
-    answer = operations_when(http, lambda answer: grown(answer) == (4, 3, 1, 3))
-    assert grown(answer) == (4, 3, 1, 3)
+    answer = operations_when(http, has_grown)
+    assert has_grown(answer), figures_of_the_demo(answer)
     assert [stage["stage"] for stage in answer["stages"]] == STAGES
     assert answer["errors"][0]["sentence"].startswith("inputs.0.image: The data is not an image")
     assert sum(row["succeeded"] for row in answer["history"]) >= 3
