@@ -15,6 +15,7 @@ from store.records import Principal
 PREFIX = "/v0.7"
 OPEN_PATHS = (f"{PREFIX}/docs", f"{PREFIX}/openapi.json")
 READING_METHODS = ("GET", "HEAD")
+ADMIN_PATHS = (f"{PREFIX}/operations",)  # although they are only read
 
 REMEMBERED_SECONDS = 5.0  # a revoked key may go on for this long
 STALE_SECONDS = 3600.0  # for so long a key may read its tasks while the database is away
@@ -67,9 +68,12 @@ def needs_key(path: str) -> bool:
 
 def may(principal: Principal, method: str, path: str) -> bool:
     """Tell whether the role of ``principal`` allows ``method`` on ``path``."""
-    if principal.role == "admin" or method in READING_METHODS:
+    if principal.role == "admin":
         return True
-    return method == "POST" and path.rstrip("/").endswith("/inference")
+    path = path.rstrip("/")
+    if method in READING_METHODS:
+        return path not in ADMIN_PATHS
+    return method == "POST" and path.endswith("/inference")
 
 
 def reads_tasks(method: str, path: str) -> bool:
@@ -112,16 +116,6 @@ def principal() -> Principal:
 def account_id() -> int:
     """Return the ID of the account that makes this request."""
     return principal().account_id
-
-
-def require_admin() -> None:
-    """Refuse this request unless its key has the role admin, although it only reads.
-
-    Raises:
-        NotAllowed: if the key has another role.
-    """
-    if principal().role != "admin":
-        raise NotAllowed(f"A key of the role {principal().role} may not do this; it takes the role admin.")
 
 
 def is_operator() -> bool:

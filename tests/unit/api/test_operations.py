@@ -1,7 +1,5 @@
 """The figures of the operations page: what all processes have tallied, as the one who asks may see it."""
 
-import time
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -12,30 +10,10 @@ from api.schemas.operations import OperationsSchema
 from api.services import Services
 from config.queues import TaskKind
 from store.task_records import NewTask
-from store.telemetry.heartbeats import Heartbeat
 from store.telemetry.series import BATCH_SIZE, ENDED, LOADS, STAGE_SECONDS, TASK_SECONDS
 from store.telemetry.telemetry import Telemetry
 from tests.unit.api.callers import Caller
-
-WORKER = Heartbeat(
-    worker="host-1",
-    host="host",
-    process_id=1,
-    version="0",
-    device="cpu",
-    device_name="x86_64",
-    memory_used_bytes=1000,
-    memory_total_bytes=2000,
-    networks=[],
-    tasks=1,
-    threads=8,
-    busy_share=0.5,
-    batches=10,
-    inputs=40,
-    loads=2,
-    started=time.time(),
-    seen=time.time(),
-)
+from tests.unit.store.heartbeats import heartbeat
 
 
 @pytest.fixture(scope="module")
@@ -112,7 +90,7 @@ def test_accepted_tasks_are_counted_and_wait(
 
 
 def test_living_workers_are_listed_with_their_networks(operator: Caller, telemetry: Telemetry, network: int) -> None:
-    telemetry.heartbeats.beat(replace(WORKER, networks=[network, 10**9]))
+    telemetry.heartbeats.beat(heartbeat(networks=[network, 10**9]))
     [worker] = shown(operator)["workers"]
     assert (worker["worker"], worker["is_busy"], worker["busy_share"]) == ("host-1", True, 0.5)
     assert [each["name"] for each in worker["networks"]] == ["birds", None]
@@ -132,7 +110,7 @@ def test_other_admins_see_sums_but_nothing_of_other_accounts(
     newcomer: Caller, stranger: Caller, telemetry: Telemetry, network: int
 ) -> None:
     work(telemetry, network, newcomer.account_id)
-    telemetry.heartbeats.beat(replace(WORKER, networks=[network]))
+    telemetry.heartbeats.beat(heartbeat(networks=[network]))
     own, others = shown(newcomer), shown(stranger)
     assert own["scope"] == others["scope"] == "account"
     assert own["totals"] == others["totals"]
@@ -156,7 +134,7 @@ def test_minutes_out_of_range_are_refused(operator: Caller, minutes: str) -> Non
 
 def test_answer_has_exactly_the_documented_fields(operator: Caller, telemetry: Telemetry, network: int) -> None:
     work(telemetry, network)
-    telemetry.heartbeats.beat(replace(WORKER, networks=[network]))
+    telemetry.heartbeats.beat(heartbeat(networks=[network]))
     check_fields(OperationsSchema(), shown(operator), "")
 
 

@@ -1,34 +1,13 @@
 """Workers that live are listed with their latest heartbeat; those that stopped or died are not."""
 
-import time
 from collections.abc import Iterator
-from dataclasses import replace
 
 import pytest
 import redis
 
 from store.redis_connection import connect
-from store.telemetry.heartbeats import EXPIRY_SECONDS, WORKER_PREFIX, Heartbeat, Heartbeats
-
-BEAT = Heartbeat(
-    worker="host-1",
-    host="host",
-    process_id=1,
-    version="0",
-    device="cpu",
-    device_name="x86_64",
-    memory_used_bytes=1000,
-    memory_total_bytes=2000,
-    networks=[3, 4],
-    tasks=1,
-    threads=8,
-    busy_share=0.5,
-    batches=10,
-    inputs=40,
-    loads=2,
-    started=1000.0,
-    seen=time.time(),
-)
+from store.telemetry.heartbeats import EXPIRY_SECONDS, WORKER_PREFIX, Heartbeats
+from tests.unit.store.heartbeats import heartbeat
 
 
 @pytest.fixture
@@ -43,34 +22,34 @@ def heartbeats(client: redis.Redis) -> Heartbeats:
 
 
 def test_latest_heartbeat_is_read_as_it_was_written(heartbeats: Heartbeats) -> None:
-    heartbeats.beat(BEAT)
-    heartbeats.beat(replace(BEAT, tasks=0))
-    assert heartbeats.living() == [replace(BEAT, tasks=0)]
-    assert BEAT.is_busy
-    assert not heartbeats.living()[0].is_busy
+    earlier, later = heartbeat(tasks=1), heartbeat(tasks=0)
+    heartbeats.beat(earlier)
+    heartbeats.beat(later)
+    assert heartbeats.living() == [later]
+    assert (earlier.is_busy, later.is_busy) == (True, False)
 
 
 def test_heartbeats_expire_by_themselves(heartbeats: Heartbeats, client: redis.Redis) -> None:
-    heartbeats.beat(BEAT)
-    assert 0 < client.ttl(WORKER_PREFIX + BEAT.worker) <= EXPIRY_SECONDS
-    client.delete(WORKER_PREFIX + BEAT.worker)  # as it is when it has expired
+    heartbeats.beat(heartbeat())
+    assert 0 < client.ttl(WORKER_PREFIX + "host-1") <= EXPIRY_SECONDS
+    client.delete(WORKER_PREFIX + "host-1")  # as it is when it has expired
     assert heartbeats.living() == []
 
 
 def test_worker_that_stopped_is_gone_at_once(heartbeats: Heartbeats) -> None:
-    heartbeats.beat(BEAT)
-    heartbeats.beat(replace(BEAT, worker="host-2"))
+    heartbeats.beat(heartbeat())
+    heartbeats.beat(heartbeat(worker="host-2"))
     heartbeats.forget("host-2")
     assert [beat.worker for beat in heartbeats.living()] == ["host-1"]
 
 
 def test_silent_workers_leave_the_index(heartbeats: Heartbeats, client: redis.Redis) -> None:
-    heartbeats.beat(replace(BEAT, seen=2000.0))
-    heartbeats.beat(replace(BEAT, worker="host-2"))
+    heartbeats.beat(heartbeat(seen=2000.0))
+    heartbeats.beat(heartbeat(worker="host-2"))
     assert client.zrange("recoq:workers", 0, -1) == [b"host-2"]
 
 
 def test_heartbeat_of_another_release_is_left_out(heartbeats: Heartbeats, client: redis.Redis) -> None:
-    heartbeats.beat(BEAT)
-    client.set(WORKER_PREFIX + BEAT.worker, '{"worker": "host-1", "mood": "good"}')
+    heartbeats.beat(heartbeat())
+    client.set(WORKER_PREFIX + "host-1", '{"worker": "host-1", "mood": "good"}')
     assert heartbeats.living() == []
