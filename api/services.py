@@ -43,7 +43,6 @@ class Services:
 
     def close(self) -> None:
         """Close all connections."""
-        self.queue.close()
         self.database.close()
 
 
@@ -62,7 +61,7 @@ def open_services(settings: Settings) -> Services:
         accounts=Accounts(database),
         weights=WeightStore(settings.weights_url, settings.data_folder / "cache"),
         ledger=ledger,
-        queue=TaskQueue(settings, redis, ledger, telemetry.tally),
+        queue=TaskQueue(redis, ledger, telemetry.tally),
         telemetry=telemetry,
         names=Names(database),
     )

@@ -30,6 +30,7 @@ from store.task_keys import (
     WAITING_PREFIX,
     ledger_script,
 )
+from store.task_messages import ID_PLACEHOLDER, TAG_PLACEHOLDER, message_template
 from store.task_reading import READ_FIELDS, record_of
 from store.task_records import ClaimedTask, NewTask, Outcome, TaskRecord
 
@@ -71,16 +72,18 @@ class TaskLedger:
     # For the API: accept and read.
 
     def submit(self, new: NewTask) -> str:
-        """Record a task as pending, with its inputs, and return its ID.
+        """Accept a task: record it as pending, with its inputs, tell the workers, and return its ID.
 
         Raises:
             QueueFull: if as much waits as may wait.
+            Unavailable: if Redis is away; then the task was not accepted, or nobody knows its ID.
         """
         self._backlog.check_memory(new.account_id)
         arguments: list[Any] = [TASK_PREFIX, INPUTS_PREFIX, new.account_id, new.kind.value, new.queue]
         arguments += [orjson.dumps(new.request), time.time(), new.request.get("version_id", ""), self._limits]
-        arguments += [new.network_id, PENDING_PREFIX, *new.inputs]
-        keys = [COUNTER_KEY, WAITING_PREFIX + new.queue, BACKLOG_KEY, PENDING_NETWORKS_KEY]
+        arguments += [new.network_id, PENDING_PREFIX]
+        arguments += [message_template(new.kind, new.queue), ID_PLACEHOLDER, TAG_PLACEHOLDER, *new.inputs]
+        keys = [COUNTER_KEY, WAITING_PREFIX + new.queue, BACKLOG_KEY, PENDING_NETWORKS_KEY, new.queue]
         with redis_errors_as_unavailable():
             answer = self._submit(keys=keys, args=arguments)
         if isinstance(answer, bytes):

@@ -84,5 +84,5 @@ def assemble(settings: Settings, worker_name: str) -> WorkerParts:
         leases=leases,
         signs=signs,
     )
-    reconciler = Reconciler(TaskRecovery(redis), TaskQueue(settings, redis, ledger))
+    reconciler = Reconciler(TaskRecovery(redis), TaskQueue(redis, ledger))
     return WorkerParts(runner, batcher, leases, reconciler, Reporter(telemetry, pulse.beat))

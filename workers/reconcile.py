@@ -41,15 +41,13 @@ class Reconciler:
     def reconcile_once(self) -> int:
         """Enqueue what is lost now and return how many tasks that were."""
         lost = self._recovery.find_lost(MISSING_FOR_SECONDS)
-        for task in lost:
-            self._queue.resume(task)
+        self._queue.resume(lost)
         return len(lost)
 
     def hand_back(self, claimed: Sequence[ClaimedTask]) -> None:
         """Let other workers run these tasks at once; if that fails, they take them when the leases have run out."""
         try:
-            for task in self._recovery.release(claimed):
-                self._queue.resume(task)
+            self._queue.resume(self._recovery.release(claimed))
         except Unavailable as error:
             logger.warning("Tasks could not be handed back: %s", error)
 

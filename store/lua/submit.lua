@@ -1,11 +1,13 @@
--- Accepts a task: gives it an ID, writes its record and its staged inputs, and lists it as waiting, in one step.
+-- Accepts a task: gives it an ID, writes its record and its staged inputs, lists it as waiting, and tells the workers,
+-- in one step.
 -- Stands after backlog.lua and networks.lua.
--- KEYS: counter, waiting index of the queue, backlog, networks with pending tasks
+-- KEYS: counter, waiting index of the queue, backlog, networks with pending tasks, the queue
 -- ARGV: task prefix, inputs prefix, account, kind, queue, request, now (seconds), version ('' for none),
---       limits (JSON), network, pending prefix, input bytes ...
+--       limits (JSON), network, pending prefix, message, placeholder of the ID in it,
+--       placeholder of the tag in it, input bytes ...
 -- Returns the ID, or the name of the limit that kept the task out.
 local bytes = 0
-for index = 12, #ARGV do bytes = bytes + #ARGV[index] end
+for index = 15, #ARGV do bytes = bytes + #ARGV[index] end
 local limit = exceeded_limit(KEYS[3], ARGV[3], bytes, cjson.decode(ARGV[9]))
 if limit then return limit end
 local id = redis.call('INCR', KEYS[1])
@@ -13,10 +15,13 @@ redis.call('HSET', ARGV[1] .. id,
   'account', ARGV[3], 'kind', ARGV[4], 'queue', ARGV[5], 'request', ARGV[6],
   'status', 'pending', 'created', ARGV[7], 'updated', ARGV[7], 'attempts', 0, 'version', ARGV[8],
   'bytes', bytes, 'network', ARGV[10])
-for index = 12, #ARGV do
+for index = 15, #ARGV do
   redis.call('RPUSH', ARGV[2] .. id, ARGV[index])
 end
 redis.call('ZADD', KEYS[2], ARGV[7], id)
 count_in(KEYS[3], ARGV[3], bytes)
 list_for_network(KEYS[4], ARGV[11], ARGV[10], id, ARGV[7])
+local message = string.gsub(ARGV[12], ARGV[13], tostring(id))
+message = string.gsub(message, ARGV[14], 'first-of-' .. tostring(id))
+redis.call('LPUSH', KEYS[5], message)
 return id

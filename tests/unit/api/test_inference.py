@@ -332,17 +332,16 @@ def test_accepted_task_is_announced_to_the_workers(admin: Caller, path: str, api
     with redis.Redis.from_url(api_settings.redis_url) as client:
         waiting = [message for queue in WORKER_QUEUES for message in client.lrange(queue, 0, 0)]
     newest = max((orjson.loads(message) for message in waiting), key=lambda message: int(message["headers"]["id"]))
-    assert f'"{task_id}"' in base64.b64decode(newest["body"]).decode()
+    assert f'"{task_id}"' in newest["body"]
 
 
 def test_full_queue_is_429_and_says_when_to_come_back(
     api_settings: Settings, services: Services, admin: Caller, path: str
 ) -> None:
     full = TaskLedger(connect(api_settings.redis_url), 60, replace(UNLIMITED, account_tasks=0))
-    queue = TaskQueue(api_settings, connect(api_settings.redis_url), full)
+    queue = TaskQueue(connect(api_settings.redis_url), full)
     app = create_app(api_settings, replace(services, queue=queue))
     response = Caller(app.test_client(), admin.key).post(path, json=image())
     assert response.status_code == 429
     assert 1 <= int(response.headers["Retry-After"]) <= 60
     assert "Your account has as many tasks" in response.get_json()["error"]
-    queue.close()

@@ -1,13 +1,15 @@
-"""Publishing task IDs: the message names the task that the workers know, and a dead broker leaves nothing behind."""
+"""What waits in the queues: messages that name the task, where its priority and its account put it."""
 
-import base64
 import json
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 
 import pytest
 import redis
+from celery import Celery
 
+from config.celery_options import celery_options
 from config.queues import RECOVERY_QUEUE, Priority, TaskKind
 from config.settings import read_settings
 from store.errors import Unavailable
@@ -18,6 +20,9 @@ from store.task_records import FreeTask, NewTask
 from store.task_recovery import TaskRecovery
 
 TASK = NewTask(1, TaskKind.RECOGNITION, {}, [b"image"])
+QUEUE = "recoq.normal.1"
+VARYING = ("origin",)  # the process that made the message
+VARYING_PROPERTIES = ("reply_to", "delivery_tag", "body_encoding")
 
 
 @pytest.fixture
@@ -26,20 +31,40 @@ def client(empty_redis: str) -> Iterator[redis.Redis]:
         yield client
 
 
-def make_queue(client: redis.Redis, broker_url: str) -> TaskQueue:
-    settings = replace(read_settings(), redis_url=broker_url)
-    return TaskQueue(settings, client, TaskLedger(client, 60))
+@pytest.fixture
+def ledger(client: redis.Redis) -> TaskLedger:
+    return TaskLedger(client, 60)
 
 
-def test_submitted_task_is_announced_by_id_alone(client: redis.Redis, empty_redis: str) -> None:
-    queue = make_queue(client, empty_redis)
-    task_id = queue.submit(TASK)
-    message = json.loads(client.lindex("recoq.normal.1", 0))
-    assert message["headers"]["task"] == "recoq.recognise"
-    assert message["headers"]["id"] == task_id
-    assert json.loads(base64.b64decode(message["body"]))[0] == [task_id]
-    assert queue.depth() == 1
-    queue.close()
+@pytest.fixture
+def celery(empty_redis: str) -> Iterator[Celery]:
+    with Celery("recoq", set_as_current=False) as app:
+        app.conf.update(celery_options(replace(read_settings(), redis_url=empty_redis)))
+        yield app
+
+
+def test_accepted_task_is_announced_as_celery_would(client: redis.Redis, ledger: TaskLedger, celery: Celery) -> None:
+    task_id = ledger.submit(TASK)
+    celery.send_task("recoq.recognise", args=(task_id,), task_id=task_id, queue=QUEUE, ignore_result=True)
+    theirs, ours = (json.loads(raw) for raw in client.lrange(QUEUE, 0, -1))
+    assert constant(ours["headers"]) == constant(theirs["headers"])
+    assert constant(ours["properties"]) == constant(theirs["properties"])
+    assert ours["properties"]["delivery_tag"] != theirs["properties"]["delivery_tag"]
+    assert (ours["content-type"], ours["content-encoding"]) == (theirs["content-type"], theirs["content-encoding"])
+
+
+def constant(part: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in part.items() if name not in VARYING + VARYING_PROPERTIES}
+
+
+def test_celery_reads_the_message(client: redis.Redis, ledger: TaskLedger, celery: Celery) -> None:
+    task_id = ledger.submit(TASK)
+    with celery.connection_for_read() as connection, connection.SimpleQueue(QUEUE) as queue:
+        message = queue.get(timeout=10)
+        assert message.payload[0] == [task_id]
+        assert message.headers["id"] == task_id
+        message.ack()
+    assert client.llen(QUEUE) == 0
 
 
 @pytest.mark.parametrize(
@@ -51,46 +76,35 @@ def test_submitted_task_is_announced_by_id_alone(client: redis.Redis, empty_redi
     ],
 )
 def test_task_waits_by_its_priority_and_account(
-    client: redis.Redis, empty_redis: str, task: NewTask, expected: str
+    client: redis.Redis, ledger: TaskLedger, task: NewTask, expected: str
 ) -> None:
-    queue = make_queue(client, empty_redis)
-    queue.submit(task)
+    ledger.submit(task)
     assert client.llen(expected) == 1
-    queue.close()
+    assert TaskQueue(client, ledger).depth() == 1
 
 
-def test_resumed_task_goes_ahead_of_those_that_wait(client: redis.Redis, empty_redis: str) -> None:
-    queue = make_queue(client, empty_redis)
-    queue.resume(FreeTask("5", TaskKind.TENSORS))
-    message = json.loads(client.lindex(RECOVERY_QUEUE, 0))
-    assert (message["headers"]["task"], message["headers"]["id"]) == ("recoq.infer_tensors", "5")
-    queue.close()
+def test_resumed_tasks_go_ahead_of_those_that_wait(client: redis.Redis, ledger: TaskLedger) -> None:
+    TaskQueue(client, ledger).resume([FreeTask("5", TaskKind.TENSORS), FreeTask("6", TaskKind.RECOGNITION)])
+    first, second = (json.loads(raw) for raw in reversed(client.lrange(RECOVERY_QUEUE, 0, -1)))
+    assert (first["headers"]["task"], first["headers"]["id"]) == ("recoq.infer_tensors", "5")
+    assert (second["headers"]["task"], second["headers"]["id"]) == ("recoq.recognise", "6")
+    assert first["properties"]["delivery_tag"] != second["properties"]["delivery_tag"]
 
 
-def test_task_that_could_not_be_announced_is_accepted_and_found(client: redis.Redis) -> None:
-    queue = make_queue(client, "redis://127.0.0.1:1/0")
-    task_id = queue.submit(TASK)
-    client.zadd("recoq:waiting:recoq.normal.1", {task_id: 0})
+def test_no_task_to_resume_is_no_request(client: redis.Redis, ledger: TaskLedger) -> None:
+    TaskQueue(client, ledger).resume([])
+    assert client.exists(RECOVERY_QUEUE) == 0
+
+
+def test_task_whose_message_is_lost_is_found(client: redis.Redis, ledger: TaskLedger) -> None:
+    task_id = ledger.submit(TASK)
+    client.rpop(QUEUE)
+    client.zadd(f"recoq:waiting:{QUEUE}", {task_id: 0})
     recovery = TaskRecovery(client)
     recovery.find_lost(0)
     assert recovery.find_lost(0) == [FreeTask(task_id, TaskKind.RECOGNITION)]
-    queue.close()
-
-
-def test_messages_go_on_after_a_restart_of_redis(client: redis.Redis, empty_redis: str) -> None:
-    queue = make_queue(client, empty_redis)
-    queue.submit(TASK)
-    for connection in client.client_list():
-        if connection["id"] != str(client.client_id()):
-            client.client_kill_filter(connection["id"])
-    queue.submit(TASK)
-    assert client.llen("recoq.normal.1") == 2
-    queue.close()
 
 
 def test_task_that_cannot_be_recorded_is_not_accepted() -> None:
-    with connect("redis://127.0.0.1:1/0") as away:
-        queue = make_queue(away, "redis://127.0.0.1:1/0")
-        with pytest.raises(Unavailable):
-            queue.submit(TASK)
-        queue.close()
+    with connect("redis://127.0.0.1:1/0") as away, pytest.raises(Unavailable):
+        TaskLedger(away, 60).submit(TASK)

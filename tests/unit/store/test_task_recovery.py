@@ -2,16 +2,13 @@
 
 import time
 from collections.abc import Iterator
-from dataclasses import replace
 
 import pytest
 import redis
 
 from config.queues import RECOVERY_QUEUE, TaskKind
-from config.settings import read_settings
 from store.redis_connection import connect
 from store.task_ledger import TaskLedger
-from store.task_queue import TaskQueue
 from store.task_records import FreeTask, NewTask, Outcome
 from store.task_recovery import TaskRecovery
 
@@ -36,18 +33,11 @@ def recovery(client: redis.Redis) -> TaskRecovery:
     return TaskRecovery(client)
 
 
-@pytest.fixture
-def queue(client: redis.Redis, ledger: TaskLedger, empty_redis: str) -> Iterator[TaskQueue]:
-    queue = TaskQueue(replace(read_settings(), redis_url=empty_redis), client, ledger)
-    yield queue
-    queue.close()
-
-
-def submit_long_ago(client: redis.Redis, queue: TaskQueue, count: int = 1) -> list[str]:
+def submit_long_ago(client: redis.Redis, ledger: TaskLedger, count: int = 1) -> list[str]:
     """Submit tasks that have waited for a minute, the first one longest."""
     ids = []
     for number in range(count):
-        task_id = queue.submit(TASK)
+        task_id = ledger.submit(TASK)
         client.zadd(f"recoq:waiting:{QUEUE}", {task_id: time.time() - AGO_SECONDS + number / 10})
         ids.append(task_id)
     return ids
@@ -77,9 +67,9 @@ def test_renewal_does_not_bring_back_a_lease_that_was_taken_away(ledger: TaskLed
 
 
 def test_task_whose_message_was_lost_is_found_though_others_wait_behind_it(
-    client: redis.Redis, queue: TaskQueue, ledger: TaskLedger, recovery: TaskRecovery
+    client: redis.Redis, ledger: TaskLedger, recovery: TaskRecovery
 ) -> None:
-    lost, *others = submit_long_ago(client, queue, 50)
+    lost, *others = submit_long_ago(client, ledger, 50)
     client.rpop(QUEUE)
     assert [recovery.find_lost(0) for _ in range(3)] == [[]] * 3  # so near to the next one that clocks may differ
     for task_id in others[:20]:
@@ -91,17 +81,17 @@ def test_task_whose_message_was_lost_is_found_though_others_wait_behind_it(
 
 
 def test_task_whose_message_a_worker_took_has_time_to_start(
-    client: redis.Redis, queue: TaskQueue, recovery: TaskRecovery
+    client: redis.Redis, ledger: TaskLedger, recovery: TaskRecovery
 ) -> None:
-    submit_long_ago(client, queue)
+    submit_long_ago(client, ledger)
     client.rpop(QUEUE)
     assert [recovery.find_lost(60) for _ in range(3)] == [[], [], []]
 
 
 def test_task_that_started_after_its_message_was_missed_is_not_lost(
-    client: redis.Redis, queue: TaskQueue, ledger: TaskLedger, recovery: TaskRecovery
+    client: redis.Redis, ledger: TaskLedger, recovery: TaskRecovery
 ) -> None:
-    [claimed, ended] = submit_long_ago(client, queue, 2)
+    [claimed, ended] = submit_long_ago(client, ledger, 2)
     client.delete(QUEUE)
     recovery.find_lost(60)
     claim(ledger, claimed)
@@ -122,9 +112,9 @@ def test_many_tasks_that_wait_are_left_alone(client: redis.Redis, recovery: Task
 
 
 def test_lost_task_that_is_lost_again_is_found_again(
-    client: redis.Redis, queue: TaskQueue, recovery: TaskRecovery
+    client: redis.Redis, ledger: TaskLedger, recovery: TaskRecovery
 ) -> None:
-    [task_id] = submit_long_ago(client, queue)
+    [task_id] = submit_long_ago(client, ledger)
     client.delete(QUEUE)
     recovery.find_lost(0)
     assert recovery.find_lost(0) == [free(task_id)]

@@ -85,12 +85,11 @@ def worker(empty_redis: str) -> Iterator[Worker]:
     settings = replace(read_settings(), redis_url=empty_redis, lease_seconds=0.3, max_attempts=2)
     with connect(empty_redis) as client:
         ledger = TaskLedger(client, 60)
-        queue = TaskQueue(settings, client, ledger)
+        queue = TaskQueue(client, ledger)
         leases = Leases(ledger, settings.lease_seconds)
         leases.start()
         yield Worker(client, settings, ledger, queue, TaskRecovery(client), leases, Telemetry(client))
         leases.stop()
-        queue.close()
 
 
 def test_answer_becomes_the_tasks_data(worker: Worker) -> None:
