@@ -11,8 +11,10 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from api.auth import require_keys
 from api.errors import register_error_handler
 from api.openapi import serve_document, start_document
+from api.request_figures import count_requests
 from api.routes.accounts import accounts
 from api.routes.health import health
+from api.routes.metrics import metrics
 from api.routes.networks import networks
 from api.routes.operations import operations
 from api.routes.pages import pages
@@ -59,6 +61,7 @@ def create_app(settings: Settings, services: Services | None = None) -> Flask:
     app.url_map.strict_slashes = False
     app.url_map.merge_slashes = False
     attach(app, services or open_services(settings))
+    count_requests(app)
     _limit_bodies(app, settings)
     require_keys(app)
     api = start_document(app)
@@ -66,6 +69,7 @@ def create_app(settings: Settings, services: Services | None = None) -> Flask:
     for group in (networks, specs, versions, tasks, accounts, operations):
         api.register_blueprint(group)
     app.register_blueprint(health)
+    app.register_blueprint(metrics)
     app.register_blueprint(pages)
     serve_document(app, api)
     _add_headers(app)

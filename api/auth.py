@@ -15,6 +15,7 @@ from store.records import Principal
 PREFIX = "/v0.7"
 OPEN_PATHS = (f"{PREFIX}/docs", f"{PREFIX}/openapi.json")
 READING_METHODS = ("GET", "HEAD")
+METRICS_PATH = "/metrics"
 ADMIN_PATHS = (f"{PREFIX}/operations",)  # although they are only read
 
 REMEMBERED_SECONDS = 5.0  # a revoked key may go on for this long
@@ -61,6 +62,8 @@ class RecentKeys:
 
 def needs_key(path: str) -> bool:
     """Tell whether ``path`` is for those with a key only."""
+    if path.rstrip("/") == METRICS_PATH:
+        return True
     if path != PREFIX and not path.startswith(f"{PREFIX}/"):
         return False
     return not any(path == open_path or path.startswith(f"{open_path}/") for open_path in OPEN_PATHS)
@@ -82,8 +85,17 @@ def reads_tasks(method: str, path: str) -> bool:
     return method in READING_METHODS and (path == f"{PREFIX}/tasks" or path.startswith(f"{PREFIX}/tasks/"))
 
 
-def _authenticate(keys: RecentKeys, asked: Request) -> Principal:
+def _key_of(asked: Request) -> str:
+    """Return the key that was sent, or an empty text; scrapers can send it as a bearer token only."""
     key = asked.headers.get("X-API-KEY", "")
+    sent = asked.authorization
+    if not key and sent is not None and sent.type == "bearer" and asked.path.rstrip("/") == METRICS_PATH:
+        return sent.token or ""
+    return key
+
+
+def _authenticate(keys: RecentKeys, asked: Request) -> Principal:
+    key = _key_of(asked)
     if not key:
         raise NotAuthenticated("Send an API key in the header X-API-KEY.")
     principal = keys.principal(key, stale=reads_tasks(asked.method, asked.path))
