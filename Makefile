@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet -c constraints.txt
 
-.PHONY: up test lint bench demo pin clean
+.PHONY: up test lint docs bench demo pin clean
 
 up: $(VENV)/.installed ## start the whole service with the demo models
 	exec $(BIN)/recoq up
@@ -12,11 +12,15 @@ up: $(VENV)/.installed ## start the whole service with the demo models
 test: $(VENV)/.installed-test ## run all tests
 	$(BIN)/pytest
 
-lint: $(VENV)/.installed-test ## check style, types and the direction of imports
+lint: $(VENV)/.installed-test ## check style, types, the direction of imports, and the documentation
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --site-dir $(VENV)/site
+
+docs: $(VENV)/.installed-test ## serve the documentation on http://127.0.0.1:8001
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs serve --dev-addr 127.0.0.1:8001
 
 bench: $(VENV)/.installed-test ## measure speed; writes benchmarks/RESULTS.md
 	$(BIN)/python -m benchmarks

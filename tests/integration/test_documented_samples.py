@@ -15,7 +15,13 @@ from tests.samples import run_samples, samples_of
 from tests.service import Service
 
 ROOT = Path(__file__).parents[2]
-DOCUMENTS = {"README.md": "## A first prediction", "docs/api.md": ""}  # the section that is run; all of it by default
+DOCUMENTS = {
+    "README.md": "## A first prediction",
+    "docs/api.md": "",
+    "docs/tutorial.md": "",
+    "docs/how-to/submit-many-images.md": "",
+    "docs/how-to/choose-thresholds.md": "",
+}  # the section that is run; all of it by default
 DOCUMENTED_SERVICE = "http://127.0.0.1:8000"
 DOCUMENTED_IMAGE_HOST = "https://example.com"
 
@@ -73,7 +79,7 @@ def test_samples_print_what_their_document_says(
     environment: Mapping[str, str],
 ) -> None:
     samples = samples_of(localised(section(ROOT / document, DOCUMENTS[document])))
-    assert {sample.language for sample in samples} == {"sh", "python"}
+    assert samples
     run_samples(samples, working_folder, working_folder.parent, environment)
 
 
