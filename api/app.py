@@ -22,6 +22,7 @@ from api.routes.specs import specs
 from api.routes.tasks import tasks
 from api.routes.versions import versions
 from api.services import Services, attach, open_services
+from api.waiting import answer_waits
 from config.settings import Settings
 
 UPLOAD_PATH = "/v0.7/networks"
@@ -75,6 +76,7 @@ def create_app(settings: Settings, services: Services | None = None) -> Flask:
     _add_headers(app)
     if settings.cors_origins:
         _allow_origins(app, settings.cors_origins)
+    answer_waits(app)  # last, so that it comes before what adds headers to the answer
     if settings.trusted_proxies:
         hops = settings.trusted_proxies
         app.wsgi_app = ProxyFix(app.wsgi_app, hops, hops, hops, hops, hops)  # type: ignore[method-assign]

@@ -8,6 +8,7 @@ from api.auth import account_id
 from api.errors import InvalidRequest, invalid_fields
 from api.image_sources import ImageUrl
 from api.services import services
+from api.waiting import preferred_wait, wait_for
 from config.queues import TaskKind
 from store.records import InferenceTarget, NetworkRecord
 from store.task_records import NewTask
@@ -65,6 +66,7 @@ def _accept(kind: TaskKind, fields: dict[str, Any], inputs: list[dict[str, Any]]
     staged: list[bytes] = []
     described = [_describe(item["image"], staged) for item in inputs]
     task_id = services().queue.submit(NewTask(account_id(), kind, {**fields, "inputs": described}, staged))
+    wait_for(task_id, preferred_wait() or 0, accepted=True)
     return Response(f'{{"task_id":"{task_id}"}}', status=202, mimetype="application/json")
 
 

@@ -36,6 +36,14 @@ PAGE_ARGUMENTS: list[JsonObject] = [
         "description": "How many elements to return.",
     },
 ]
+PREFER: JsonObject = {
+    "in": "header",
+    "name": "Prefer",
+    "schema": {"type": "string"},
+    "example": "wait=10",
+    "description": "`wait=N` (RFC 7240): answer when the task has ended, or after N seconds, at most 60; `wait` alone "
+    "is 30 seconds.",
+}
 
 
 def blueprint(name: str, description: str) -> Any:

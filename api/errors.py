@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 import orjson
 from flask import Flask, Response, request
 from marshmallow import ValidationError
-from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
+from werkzeug.exceptions import ClientDisconnected, HTTPException, RequestEntityTooLarge, RequestTimeout
 
 from store.errors import (
     Conflict,
@@ -173,6 +173,8 @@ def answer_error(error: Exception) -> Response:
             return _answer_request_error(_from_validation(error))
         case StoreError():
             return _answer_store_error(error)
+        case ClientDisconnected() if isinstance(error.__context__, TimeoutError):
+            return _answer_http_exception(RequestTimeout())
         case HTTPException():
             return _answer_http_exception(error)
     return _answer_unexpected(error)

@@ -1,8 +1,9 @@
-"""Runs the API under gunicorn: a few processes with threads. ``recoq api`` calls ``serve``.
+"""Runs the API under gunicorn: a few processes with a greenlet for each connection. ``python -m api`` calls ``serve``.
 
 Each process builds its own application after the fork, because neither SQL nor Redis connections survive one.
 """
 
+import resource
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from gunicorn.app.base import BaseApplication
 from gunicorn.http import message
 
 from api.app import create_app
+from api.native_loop import run_object_stores_natively
 from api.services import open_services
 from config.settings import Settings
 from store.telemetry.reporter import Reporter
@@ -22,7 +24,7 @@ LONGEST_REQUEST_LINE_BYTES = 64 * 1024
 HANG_SECONDS = 60  # a process whose main loop is silent for this long is replaced
 DRAIN_SECONDS = 30  # how long SIGTERM waits for requests that are being answered
 KEEP_ALIVE_SECONDS = 65  # longer than the 60 s of common load balancers, so that they close first
-CONNECTIONS_PER_PROCESS = 1000
+OTHER_FILES = 500  # databases, Redis, uploads, logs
 SHARED_MEMORY = Path("/dev/shm")  # noqa: S108  # heartbeats of processes must not wait for a disk
 
 
@@ -40,6 +42,8 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
 
     def load(self) -> Flask:
         """Return the application of this process."""
+        if not self._settings.weights_url.startswith("file:"):
+            run_object_stores_natively()
         services = open_services(self._settings)
         Reporter(services.telemetry).start()
         return create_app(self._settings, services)
@@ -51,10 +55,9 @@ def gunicorn_options(settings: Settings) -> dict[str, Any]:
     return {
         "bind": f"{host}:{settings.port}",
         "proc_name": "recoq-api",
-        "worker_class": "gthread",
+        "worker_class": "api.greenlet_worker.GreenletWorker",
         "workers": settings.api_processes,
-        "threads": settings.api_threads,
-        "worker_connections": CONNECTIONS_PER_PROCESS,
+        "worker_connections": settings.api_connections,
         "preload_app": False,
         "timeout": HANG_SECONDS,
         "graceful_timeout": DRAIN_SECONDS,
@@ -78,6 +81,15 @@ def write_error(client: Any, status: int, reason: str, details: str) -> None:
 
 def serve(settings: Settings) -> None:
     """Serve until SIGTERM or SIGINT; requests that are being answered are finished first."""
+    _allow_files_for(settings.api_connections)
     message.MAX_REQUEST_LINE = LONGEST_REQUEST_LINE_BYTES
     util.write_error = write_error  # gunicorn has no setting for it, and answers in HTML
     Server(settings).run()
+
+
+def _allow_files_for(connections: int) -> None:
+    """Raise the number of files that a process may open, as far as the operator lets us: shells allow 1024."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = connections + OTHER_FILES
+    if soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (min(wanted, hard) if hard > 0 else wanted, hard))

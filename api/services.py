@@ -18,11 +18,13 @@ from store.redis_connection import connect
 from store.specs import Specs
 from store.task_ledger import TaskLedger
 from store.task_queue import TaskQueue
+from store.task_watch import TaskWatch
 from store.telemetry.telemetry import Telemetry
 from store.versions import Versions
 from store.weights import WeightStore
 
 EXTENSION = "recoq"
+MOST_SQL_CONNECTIONS = 16  # for all clients of a process, who take turns: PostgreSQL allows 100 in all by default
 
 
 @dataclass(frozen=True)
@@ -40,15 +42,17 @@ class Services:
     queue: TaskQueue
     telemetry: Telemetry
     names: Names
+    watch: TaskWatch
 
     def close(self) -> None:
         """Close all connections."""
+        self.watch.stop()
         self.database.close()
 
 
 def open_services(settings: Settings) -> Services:
     """Return the services that ``settings`` describe; nothing connects before its first use."""
-    database = Database(settings.database_url)
+    database = Database(settings.database_url, MOST_SQL_CONNECTIONS)
     redis = connect(settings.redis_url)
     ledger = TaskLedger(redis, settings.task_ttl_seconds, BacklogLimits.of(settings))
     telemetry = Telemetry(redis)
@@ -64,6 +68,7 @@ def open_services(settings: Settings) -> Services:
         queue=TaskQueue(redis, ledger, telemetry.tally),
         telemetry=telemetry,
         names=Names(database),
+        watch=TaskWatch(redis),
     )
 
 

@@ -16,7 +16,7 @@ from typing import Any
 import httpx
 import torch
 
-from benchmarks import api_cost
+from benchmarks import api_cost, waits
 from benchmarks.workload import BUILDERS, write_model_folder
 from tests.service import Service, running_service
 
@@ -87,7 +87,7 @@ def table(comparisons: Sequence[Comparison]) -> str:
     return "\n".join(lines)
 
 
-def report(comparisons: Sequence[Comparison], costs: api_cost.ApiCosts) -> str:
+def report(comparisons: Sequence[Comparison], costs: api_cost.ApiCosts, waiting: waits.WaitFigures) -> str:
     """Return the whole of RESULTS.md."""
     device = torch.cuda.get_device_name() if torch.cuda.is_available() else "CPU only"
     return f"""# Results
@@ -108,6 +108,12 @@ for latency (tight polling).
 CPU time of the API's process for each request, over real HTTP (`python -m benchmarks.api_cost` measures this alone).
 
 {api_cost.table(costs)}
+
+## What waiting clients cost
+
+`python -m benchmarks.waits` measures this alone: two API processes, tasks that end one by one, a hundred in a second.
+
+{waits.table(waiting)}
 """
 
 
@@ -118,9 +124,9 @@ def main() -> None:
     seconds = parser.parse_args().seconds
     with tempfile.TemporaryDirectory() as folder, running_service(Path(folder) / "data") as service:
         comparisons = [compare(service, name, Path(folder) / builder, seconds) for name, builder in BUILDERS.items()]
-    costs = api_cost.measure()
-    RESULTS.write_text(report(comparisons, costs))
-    print(table(comparisons), api_cost.table(costs), sep="\n\n")
+    costs, waiting = api_cost.measure(), waits.measure()
+    RESULTS.write_text(report(comparisons, costs, waiting))
+    print(table(comparisons), api_cost.table(costs), waits.table(waiting), sep="\n\n")
 
 
 if __name__ == "__main__":

@@ -53,7 +53,8 @@ class ApiCosts:
 
 def measure() -> ApiCosts:
     """Start an API process and measure it."""
-    with tempfile.TemporaryDirectory() as folder, _api(Path(folder)) as (process, client, spec_id):
+    with tempfile.TemporaryDirectory() as folder, running_api(Path(folder)) as api:
+        [process], client, spec_id = api.workers, api.client, api.spec_id
         image = jpegs()[0]
         task_id = _post(client, spec_id, image).json()["task_id"]
         costs = (
@@ -68,15 +69,32 @@ def measure() -> ApiCosts:
         return ApiCosts(costs, process.memory_info().rss / 2**20, _has_torch(process))
 
 
+@dataclass(frozen=True)
+class RunningApi:
+    """Redis and an API without workers, and a specification that can be run."""
+
+    url: str
+    key: str
+    redis_url: str
+    database_url: str
+    workers: list[psutil.Process]
+    client: httpx.Client
+    spec_id: int
+
+
 @contextmanager
-def _api(folder: Path) -> Iterator[tuple[psutil.Process, httpx.Client, int]]:
-    """Run Redis and an API of one process; gives that process, a client, and the ID of a specification to run."""
+def running_api(folder: Path, processes: int = 1, specs: int = SPEC_COUNT) -> Iterator[RunningApi]:
+    """Run Redis and an API while the block runs."""
     redis = prepare_redis(folder / "redis")
     url, port = f"sqlite:///{folder / 'recoq.db'}", free_loopback_port()
     migrate(url)
-    key, spec_id = _fill(url)
+    key, spec_id = _fill(url, specs)
     environment = service_environment(
-        folder, RECOQ_REDIS_URL=redis.url, RECOQ_PORT=str(port), RECOQ_API_PROCESSES="1", RECOQ_LOG_LEVEL="WARNING"
+        folder,
+        RECOQ_REDIS_URL=redis.url,
+        RECOQ_PORT=str(port),
+        RECOQ_API_PROCESSES=str(processes),
+        RECOQ_LOG_LEVEL="WARNING",
     )
     with (
         subprocess.Popen(redis.command) as server,
@@ -85,16 +103,16 @@ def _api(folder: Path) -> Iterator[tuple[psutil.Process, httpx.Client, int]]:
     ):
         wait_for_redis(redis.url)
         _wait_until_answering(client)
-        [worker] = psutil.Process(api.pid).children()
+        workers = psutil.Process(api.pid).children()
         try:
-            yield worker, client, spec_id
+            yield RunningApi(f"http://127.0.0.1:{port}", key, redis.url, url, workers, client, spec_id)
         finally:
             api.terminate()
             api.wait()
             server.terminate()
 
 
-def _fill(url: str) -> tuple[str, int]:
+def _fill(url: str, count: int) -> tuple[str, int]:
     """Make an account with many specifications, the last of which can be run; return its key and that one's ID."""
     database = Database(url)
     accounts = Accounts(database)
@@ -104,7 +122,7 @@ def _fill(url: str) -> tuple[str, int]:
     owner = principal.account_id
     outputs: list[dict[str, Any]] = [{"labels": {"labels": [{"id": 0, "name": "a"}], "exclusive": True, "roi": "NONE"}}]
     specs = Specs(database)
-    for number in range(SPEC_COUNT):
+    for number in range(count):
         spec = specs.create(owner, name=f"spec {number}", description="", metadata={}, outputs=outputs)
     network = Networks(database).create(
         owner,

@@ -12,7 +12,6 @@ import click
 
 from cli.errors import CommandError
 from cli.supervisor import ChildSpec, run_forever
-from config.log_setup import set_up_logging
 from config.settings import Settings, child_environment, read_settings
 
 STOP_MARGIN_SECONDS = 5.0  # a worker that drains for as long as it may is not killed at that very moment
@@ -60,13 +59,9 @@ def api() -> None:
 
     Example:  RECOQ_HOST=0.0.0.0 recoq api
     """
-    from api.server import serve  # noqa: PLC0415
-    from store.migrate import require_current_schema  # noqa: PLC0415
-
-    settings = read_settings()
-    require_current_schema(settings.database_url)
-    set_up_logging(settings.log_level)
-    serve(settings)
+    read_settings()
+    command = (sys.executable, "-P", "-m", "api")
+    os.execve(sys.executable, command, child_environment({}))  # noqa: S606 - our own interpreter, without a shell
 
 
 @click.command(short_help="Run workers, which do the inference.")

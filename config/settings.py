@@ -41,8 +41,8 @@ class Settings:
     host: str
     port: int
     api_processes: int
-    api_threads: int
     operator_account: str
+    api_connections: int
     cors_origins: tuple[str, ...]
     trusted_proxies: int
     max_body_bytes: int
@@ -113,8 +113,8 @@ def read_settings() -> Settings:
         host=env.str("HOST", "127.0.0.1"),
         port=env.int("PORT", 8000, validate=Range(min=1, max=65535)),
         api_processes=env.int("API_PROCESSES", 2, validate=positive),
-        api_threads=env.int("API_THREADS", 16, validate=positive),
         operator_account=env.str("OPERATOR_ACCOUNT", "default"),
+        api_connections=env.int("API_CONNECTIONS", 10_000, validate=positive),
         cors_origins=tuple(cors_origins or ()),
         trusted_proxies=env.int("TRUSTED_PROXIES", 0, validate=Range(min=0)),
         max_body_bytes=env.int("MAX_BODY_BYTES", 64 * MEBIBYTE, validate=positive),

@@ -31,7 +31,7 @@ CONNECT_TIMEOUT_SECONDS = 3
 DEAD_PEER_MILLISECONDS = 10_000  # unacknowledged for this long, a PostgreSQL connection counts as lost
 POOL_TIMEOUT_SECONDS = 5
 KEPT_CONNECTIONS = 8
-MOST_CONNECTIONS = 64  # above the threads of any process, so that none waits while the database is well
+MOST_CONNECTIONS = 64  # above the threads of a worker, so that none waits while the database is well
 
 NOT_REACHABLE = "The database is not reachable."
 FULL = "The database has no room left."
@@ -58,8 +58,8 @@ class Database:
         StoreError: if the URL cannot be used, or its driver is not installed.
     """
 
-    def __init__(self, url: str) -> None:
-        self._engine = make_engine(url)
+    def __init__(self, url: str, most_connections: int = MOST_CONNECTIONS) -> None:
+        self._engine = make_engine(url, most_connections)
         # Single statements need no transaction of their own: without one, a read is a single round trip.
         if self._engine.dialect.name == "sqlite":
             self._reader = self._engine.execution_options(sqlite_transactions=False)
@@ -107,7 +107,7 @@ class Database:
         self._engine.dispose()
 
 
-def make_engine(url: str, *, foreign_keys: bool = True) -> Engine:
+def make_engine(url: str, most_connections: int = MOST_CONNECTIONS, *, foreign_keys: bool = True) -> Engine:
     """Return an engine for the database at ``url``; with ``foreign_keys`` off, SQLite does not enforce them.
 
     Raises:
@@ -117,7 +117,7 @@ def make_engine(url: str, *, foreign_keys: bool = True) -> Engine:
         parsed = make_url(url)
         if parsed.get_backend_name() == "sqlite":
             return _sqlite_engine(parsed, foreign_keys=foreign_keys)
-        return _postgres_engine(parsed)
+        return _postgres_engine(parsed, most_connections)
     except ModuleNotFoundError as error:
         raise StoreError(
             f"This database URL needs the Python package {error.name}: install Recoq with its extra named postgres."
@@ -159,7 +159,7 @@ def _sqlite_engine(url: URL, *, foreign_keys: bool) -> Engine:
     return engine
 
 
-def _postgres_engine(url: URL) -> Engine:
+def _postgres_engine(url: URL, most_connections: int) -> Engine:
     if url.get_backend_name() != "postgresql":
         raise ArgumentError("not a supported database")
     if url.drivername == "postgresql":
@@ -172,8 +172,8 @@ def _postgres_engine(url: URL) -> Engine:
     return create_engine(
         url,
         connect_args={name: value for name, value in defaults.items() if name not in url.query},
-        pool_size=KEPT_CONNECTIONS,
-        max_overflow=MOST_CONNECTIONS - KEPT_CONNECTIONS,
+        pool_size=min(KEPT_CONNECTIONS, most_connections),
+        max_overflow=max(most_connections - KEPT_CONNECTIONS, 0),
         pool_timeout=POOL_TIMEOUT_SECONDS,
         pool_pre_ping=True,
         json_serializer=_to_json,

@@ -13,6 +13,8 @@ from redis.retry import Retry
 from store.errors import Unavailable
 
 SOCKET_TIMEOUT_SECONDS = 2.0
+MOST_CONNECTIONS = 64  # above the threads of a worker, far below the clients of an API process
+TURN_SECONDS = 20.0  # how long a command may wait for others of its process before it has begun
 AWAY_SECONDS = 1.0  # after a time-out, nothing is tried for so long
 PROBE_SECONDS = 3.0  # then one caller tries, and the others wait for what it finds
 
@@ -71,13 +73,19 @@ class FailFast(Retry):
 
 
 def connect(url: str) -> redis.Redis:
-    """Return a client of the Redis at ``url``; safe to share between threads, connects at first use."""
-    return redis.Redis.from_url(
+    """Return a client of the Redis at ``url``; safe to share between threads, connects at first use.
+
+    When all connections are in use, a command waits for its turn.
+    """
+    pool = redis.BlockingConnectionPool.from_url(
         url,
+        max_connections=MOST_CONNECTIONS,
+        timeout=TURN_SECONDS,
         socket_timeout=SOCKET_TIMEOUT_SECONDS,
         socket_connect_timeout=SOCKET_TIMEOUT_SECONDS,
         retry=FailFast(),
     )
+    return redis.Redis.from_pool(pool)
 
 
 @contextmanager

@@ -22,6 +22,7 @@ from store.task_keys import (
     BACKLOG_KEY,
     COUNTER_KEY,
     DRAINED_PREFIX,
+    ENDED_CHANNEL,
     INPUTS_PREFIX,
     LEASES_KEY,
     PENDING_NETWORKS_KEY,
@@ -94,7 +95,7 @@ class TaskLedger:
         """Forget a task as if it had never been accepted."""
         keys = [TASK_PREFIX + task_id, INPUTS_PREFIX + task_id, LEASES_KEY, BACKLOG_KEY, PENDING_NETWORKS_KEY]
         with redis_errors_as_unavailable():
-            self._discard(keys=keys, args=[task_id, WAITING_PREFIX, PENDING_PREFIX])
+            self._discard(keys=keys, args=[task_id, WAITING_PREFIX, PENDING_PREFIX, ENDED_CHANNEL])
 
     def cancel(self, account_id: int, task_id: str) -> None:
         """End a pending task of this account as cancelled; one that has ended stays as it is.
@@ -176,7 +177,7 @@ class TaskLedger:
         keys = [TASK_PREFIX + task_id, INPUTS_PREFIX + task_id, LEASES_KEY, BACKLOG_KEY, PENDING_NETWORKS_KEY]
         arguments: list[Any] = [task_id, "" if attempt is None else attempt, outcome.status.value]
         arguments += [outcome.error or "", outcome.data or b"", time.time(), self._ttl]
-        arguments += [WAITING_PREFIX, outcome.stages or b"", DRAINED_PREFIX, PENDING_PREFIX]
+        arguments += [WAITING_PREFIX, outcome.stages or b"", DRAINED_PREFIX, PENDING_PREFIX, ENDED_CHANNEL]
         with redis_errors_as_unavailable():
             return bool(self._finish(keys=keys, args=arguments))
 

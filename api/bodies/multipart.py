@@ -5,6 +5,7 @@ Werkzeug's own form parser replaces bytes that are not UTF-8 in text parts; imag
 
 import io
 import re
+import time
 from collections.abc import Iterator
 from typing import IO, Any
 
@@ -99,6 +100,7 @@ def _events(stream: IO[bytes], boundary: bytes) -> Iterator[Event]:
     decoder.boundary_re = re.compile(BOUNDARY % re.escape(boundary))
     while True:
         decoder.receive_data(stream.read(CHUNK_BYTES) or None)
+        time.sleep(0)  # others have their turn, however fast this client sends
         while not isinstance(event := _next_event(decoder), NeedData):
             if isinstance(event, Epilogue):
                 return

@@ -7,13 +7,15 @@ from flask import Response, request
 
 from api.auth import account_id
 from api.bodies.json_text import JsonError, parse_json
-from api.endpoint import PAGE_ARGUMENTS, blueprint, endpoint
+from api.endpoint import PAGE_ARGUMENTS, PREFER, blueprint, endpoint
 from api.errors import invalid_fields
 from api.pagination import asked_page, page_answer
 from api.query import asked_flag
 from api.schemas.tasks import TaskPageSchema, TaskSchema, task_answer
 from api.services import services
+from api.waiting import LONGEST_WAIT_SECONDS, asked_wait, shown, wait_for
 from store.errors import NotFound
+from store.task_records import TaskStatus
 
 tasks = blueprint("tasks", "What became of a request.")
 
@@ -28,6 +30,12 @@ TASK_IDS: list[dict[str, Any]] = [
         "description": "Repeated, or separated by commas, or one JSON array.",
     }
 ]
+WAIT: dict[str, Any] = {
+    "in": "query",
+    "name": "wait",
+    "schema": {"type": "integer", "minimum": 0, "maximum": LONGEST_WAIT_SECONDS, "default": 0},
+    "description": "Answer when the task has ended, or after this many seconds as it stands.",
+}
 PURGE: list[dict[str, Any]] = [
     {
         "in": "query",
@@ -72,11 +80,14 @@ def list_tasks() -> Response:
     return Response(orjson.dumps(page_answer(page, shown, len(found))), mimetype="application/json")
 
 
-@endpoint(tasks, "GET", "/tasks/<task_id>", gives=TaskSchema, errors=(404,))
+@endpoint(tasks, "GET", "/tasks/<task_id>", gives=TaskSchema, errors=(400, 404), arguments=[WAIT, PREFER])
 def retrieve_task(task_id: str) -> Response:
-    """Retrieve a task."""
+    """Retrieve a task, now or when it has ended."""
+    seconds = asked_wait()
     task = services().ledger.get(account_id(), _checked(task_id))
-    return Response(orjson.dumps(task_answer(task)), mimetype="application/json")
+    if task.status is TaskStatus.PENDING:
+        wait_for(task_id, seconds, accepted=False)
+    return shown(task)
 
 
 @endpoint(tasks, "DELETE", "/tasks/<task_id>", status=204, errors=(400, 404), arguments=PURGE)

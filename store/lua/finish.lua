@@ -2,9 +2,9 @@
 -- Stands after backlog.lua and networks.lua.
 -- KEYS: task, inputs, leases, backlog, networks with pending tasks
 -- ARGV: id, attempt ('' for whoever asks), status, error, data, now (seconds), time to live (seconds), waiting prefix,
---       stages ('' if it did not run), drained prefix, pending prefix
+--       stages ('' if it did not run), drained prefix, pending prefix, channel for those who wait
 -- Returns 1 if this call ended the task, else 0.
-local task = redis.call('HMGET', KEYS[1], 'status', 'attempts', 'queue')
+local task = redis.call('HMGET', KEYS[1], 'status', 'attempts', 'queue', 'awaited')
 if task[1] ~= 'pending' then return 0 end
 if ARGV[2] ~= '' and task[2] ~= ARGV[2] then return 0 end
 redis.call('HSET', KEYS[1], 'status', ARGV[3], 'updated', ARGV[6])
@@ -14,7 +14,7 @@ else
   redis.call('HSET', KEYS[1], 'error', ARGV[4])
 end
 if ARGV[9] ~= '' then redis.call('HSET', KEYS[1], 'stages', ARGV[9]) end
-redis.call('HDEL', KEYS[1], 'request')
+redis.call('HDEL', KEYS[1], 'request', 'awaited')
 redis.call('EXPIRE', KEYS[1], ARGV[7])
 redis.call('DEL', KEYS[2])
 redis.call('ZREM', KEYS[3], ARGV[1])
@@ -22,4 +22,5 @@ redis.call('ZREM', ARGV[8] .. task[3], ARGV[1])
 count_out(KEYS[4], KEYS[1])
 count_end(ARGV[10], KEYS[1], ARGV[6])
 unlist_for_network(KEYS[5], ARGV[11], KEYS[1], ARGV[1])
+if task[4] then redis.call('PUBLISH', ARGV[12], ARGV[1]) end
 return 1

@@ -82,7 +82,7 @@ def test_state_survives_a_restart_and_pending_work_goes_on(tmp_path: Path) -> No
 
 def test_killed_children_are_started_again_and_said_so(tmp_path: Path) -> None:
     with running_service(tmp_path / "data") as service, client_of(service) as http:
-        for words in ("workers", "cli api", "redis-server"):
+        for words in ("workers", "-m api", "redis-server"):
             victim = child(service, words)
             victim.kill()
             wait_until(lambda victim=victim: not victim.is_running() or victim.status() == psutil.STATUS_ZOMBIE)

@@ -4,6 +4,7 @@
  "errors": {"outputs.0.labels.labels.1.id": ["Label 7 is given twice."]}}
 """
 
+import io
 from dataclasses import replace
 from typing import Any
 
@@ -44,6 +45,18 @@ def test_every_default_exception_has_the_payload(app: Flask, code: int) -> None:
     assert response.status_code == code
     assert set(response.get_json()) == {"error"}
     assert response.get_json()["error"]
+
+
+def test_client_that_stalls_is_told_so(admin: Caller) -> None:
+    class Stalled(io.RawIOBase):
+        def readinto(self, buffer: Any) -> int:
+            raise TimeoutError("timed out")
+
+    response = admin.post(
+        "/recognition/specs",
+        environ_overrides={"wsgi.input": Stalled(), "CONTENT_LENGTH": "100", "CONTENT_TYPE": "application/json"},
+    )
+    assert (response.status_code, response.get_json()) == (408, {"error": "The request took too long to arrive."})
 
 
 @pytest.mark.parametrize(

@@ -2,11 +2,7 @@
 
 import http.client
 import json
-import signal
 import socket
-import subprocess
-import sys
-import time
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -16,34 +12,15 @@ from api.server import gunicorn_options
 from api.services import Services
 from config.settings import Settings
 from tests.unit.api.callers import Caller
-
-START_SECONDS = 20.0
+from tests.unit.api.servers import START_SECONDS, running_server
 
 
 @pytest.fixture(scope="module")
 def port(api_settings: Settings, services: Services) -> Iterator[int]:
     """The port of a server in a process of its own; it must end well on SIGTERM."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        free: int = probe.getsockname()[1]
-    environment = {
-        "RECOQ_DATA": str(api_settings.data_folder),
-        "RECOQ_REDIS_URL": api_settings.redis_url,
-        "RECOQ_PORT": str(free),
-        "RECOQ_API_PROCESSES": "1",
-        "RECOQ_LOG_LEVEL": "ERROR",
-    }
-    code = "from api.server import serve; from config.settings import read_settings; serve(read_settings())"
-    with subprocess.Popen([sys.executable, "-c", code], env=environment) as process:
-        deadline = time.monotonic() + START_SECONDS
-        while time.monotonic() < deadline and process.poll() is None:
-            with socket.socket() as probe:
-                if probe.connect_ex(("127.0.0.1", free)) == 0:
-                    break
-            time.sleep(0.05)
-        yield free
-        process.send_signal(signal.SIGTERM)
-        assert process.wait(START_SECONDS) == 0
+    with running_server(api_settings) as server:
+        yield server.port
+        server.stop()
 
 
 def test_server_answers_requests_as_long_as_a_thousand_tasks_need(port: int, admin: Caller) -> None:
@@ -83,6 +60,6 @@ def test_forwarded_headers_are_not_believed_by_the_server(port: int, admin: Call
 
 @pytest.mark.parametrize(("host", "bind"), [("0.0.0.0", "0.0.0.0:80"), ("::1", "[::1]:80")])
 def test_server_binds_where_the_settings_say(api_settings: Settings, host: str, bind: str) -> None:
-    options = gunicorn_options(replace(api_settings, host=host, port=80, api_processes=3, api_threads=5))
-    assert (options["bind"], options["workers"], options["threads"]) == (bind, 3, 5)
+    options = gunicorn_options(replace(api_settings, host=host, port=80, api_processes=3, api_connections=5))
+    assert (options["bind"], options["workers"], options["worker_connections"]) == (bind, 3, 5)
     assert options["accesslog"] is None

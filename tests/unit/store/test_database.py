@@ -1,6 +1,8 @@
 """The connection: transactions, and trouble that leaves as an error of the store."""
 
 import sqlite3
+import subprocess
+import sys
 import threading
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
@@ -204,3 +206,30 @@ def test_a_driver_that_is_not_installed_is_named() -> None:
 def test_opening_a_database_does_not_make_its_file(tmp_path: Path) -> None:
     Database(f"sqlite:///{tmp_path / 'recoq.db'}").close()
     assert list(tmp_path.iterdir()) == []
+
+
+GREENLETS = """
+from gevent import monkey
+monkey.patch_all()
+import sys, time
+import gevent
+from sqlalchemy import text
+from store.database import Database
+
+database = Database(sys.argv[1], 4)
+
+def sleep() -> None:
+    with database.reading() as session:
+        session.execute(text("SELECT pg_sleep(0.5)"))
+
+start = time.monotonic()
+sleeping = [gevent.spawn(sleep) for _ in range(8)]
+gevent.joinall(sleeping, raise_error=True)
+print(time.monotonic() - start)
+"""
+
+
+def test_postgres_serves_greenlets_side_by_side_within_its_connections(migrated_postgres_url: str) -> None:
+    command = [sys.executable, "-c", GREENLETS, migrated_postgres_url]
+    seconds = float(subprocess.run(command, check=True, capture_output=True, text=True, timeout=60).stdout)
+    assert 1.0 <= seconds < 4.0  # eight of 0.5 s, four at a time; one after the other it would be 4 s

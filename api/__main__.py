@@ -1,0 +1,29 @@
+"""``python -m api``: the HTTP API, as ``recoq api`` starts it."""
+
+# First of all: what is imported before keeps the blocking sockets and locks of the standard library.
+import api.greenlets  # noqa: F401, I001
+
+import sys
+
+from api.server import serve
+from config.log_setup import set_up_logging
+from config.settings import SettingsError, read_settings
+from store.errors import StoreError
+from store.migrate import require_current_schema
+
+
+def main() -> int:
+    """Serve with the settings of the environment; returns the exit status."""
+    try:
+        settings = read_settings()
+        require_current_schema(settings.database_url)
+    except (SettingsError, StoreError) as error:
+        print(error, file=sys.stderr)
+        return 1
+    set_up_logging(settings.log_level)
+    serve(settings)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
