@@ -68,6 +68,8 @@ class Settings:
     max_attempts: int
     drain_seconds: float
     device_timeout_seconds: float
+    load_timeout_seconds: float
+    load_memory_bytes: int
 
 
 def _check_networks(values: list[str]) -> None:
@@ -140,6 +142,8 @@ def read_settings() -> Settings:
         max_attempts=env.int("MAX_ATTEMPTS", 3, validate=positive),
         drain_seconds=env.float("DRAIN_SECONDS", 30.0, validate=Range(min=0)),
         device_timeout_seconds=env.float("DEVICE_TIMEOUT_SECONDS", 120.0, validate=Range(min=1)),
+        load_timeout_seconds=env.float("LOAD_TIMEOUT_SECONDS", 300.0, validate=Range(min=1)),
+        load_memory_bytes=env.int("LOAD_MEMORY_BYTES", 8192 * MEBIBYTE, validate=positive),
     )
     try:
         env.seal()
@@ -152,3 +156,8 @@ def read_settings() -> Settings:
 def child_environment(overrides: Mapping[str, str]) -> dict[str, str]:
     """Return the environment for a process that we start: ours, with these variables set."""
     return {**os.environ, **overrides}
+
+
+def environment_without_settings() -> dict[str, str]:
+    """Return the environment for a process that is not trusted: ours, without the addresses and passwords in it."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("RECOQ_")}

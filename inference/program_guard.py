@@ -23,6 +23,7 @@ import torch
 from torch import nn
 from torch.export.passes import move_to_device_pass
 
+from inference.archives import open_archive, text_of
 from inference.errors import NetworkError
 
 MODEL_RECORD = "models/model.json"
@@ -30,6 +31,7 @@ WEIGHTS_CONFIG = "data/weights/model_weights_config.json"
 CONSTANTS_CONFIG = "data/constants/model_constants_config.json"
 SAMPLE_INPUTS = "data/sample_inputs/model.pt"
 MAX_EXPRESSION_CHARACTERS = 2000
+MAX_JSON_BYTES = 256 * 1024 * 1024
 
 _RECORDS = re.compile(
     r"archive_format|archive_version|byteorder|version|\.data/\w+|extra/.*"
@@ -98,14 +100,14 @@ def check_program(path: Path) -> str:
             names = archive.namelist()
         if "version" in names:
             raise NetworkError(f"The file {path.name} has the format of torch before 2.8; export it again.")
-        reader = torch._C.PyTorchFileReader(str(path))  # the parser with which torch reads the archive
+        reader = open_archive(path)
         for name in reader.get_all_records():
             if not _RECORDS.fullmatch(name):
                 raise NetworkError(f"The file {path.name} holds {name[:80]!r}, which is not accepted.")
         for config, prefix in ((WEIGHTS_CONFIG, "weight_"), (CONSTANTS_CONFIG, "tensor_")):
-            _check_payloads(json.loads(reader.get_record(config)), prefix)
+            _check_payloads(json.loads(text_of(reader, config, MAX_JSON_BYTES)), prefix)
         _check_sample_inputs(reader.get_record(SAMPLE_INPUTS))
-        model = json.loads(reader.get_record(MODEL_RECORD))
+        model = json.loads(text_of(reader, MODEL_RECORD, MAX_JSON_BYTES))
         _check(model, "")
     except (zipfile.BadZipFile, RuntimeError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise NetworkError(f"The file {path.name} is not an exported program that can be read.") from error

@@ -9,9 +9,10 @@ an archive can already run code of it, so the source in it is looked at before. 
 import re
 from pathlib import Path
 
-import torch
-
+from inference.archives import open_archive, text_of
 from inference.errors import NetworkError
+
+MAX_CODE_BYTES = 16 * 1024 * 1024
 
 _CODE_RECORD = re.compile(r"code/.*\.py")
 _REFUSED = re.compile(
@@ -30,9 +31,9 @@ def check_script(path: Path) -> None:
             accepted.
     """
     try:
-        reader = torch._C.PyTorchFileReader(str(path))
+        reader = open_archive(path)
         names = reader.get_all_records()
-        sources = [reader.get_record(name).decode() for name in names if _CODE_RECORD.fullmatch(name)]
+        sources = [text_of(reader, name, MAX_CODE_BYTES).decode() for name in names if _CODE_RECORD.fullmatch(name)]
     except (RuntimeError, ValueError) as error:
         raise NetworkError(f"The file {path.name} is not a TorchScript archive.") from error
     if "data.pkl" not in names or "constants.pkl" not in names:

@@ -48,6 +48,15 @@ class WarmUp:
     report: dict[str, Any]
 
 
+def run_once(network: LoadedNetwork) -> None:
+    """Run one synthetic image through a network, to see whether it stands that.
+
+    Raises:
+        NetworkError, torch.OutOfMemoryError: if it does not.
+    """
+    network.run(_samples(network)[:1])
+
+
 def warm_up(network: LoadedNetwork, max_batch_size: int, clock: Clock = perf_counter) -> WarmUp:
     """Run a network on synthetic images, prepared as real ones are, and find out how to run it best.
 

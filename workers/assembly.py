@@ -26,6 +26,7 @@ from workers.heartbeat import Pulse
 from workers.image_inputs import ImageInputs
 from workers.infer_tensors import TensorsHandler
 from workers.leases import Leases
+from workers.load_trial import LoadTrial
 from workers.networks import NetworkRunner
 from workers.recognise import RecognitionHandler
 from workers.reconcile import Reconciler
@@ -61,7 +62,8 @@ def assemble(settings: Settings, worker_name: str) -> WorkerParts:
     telemetry = Telemetry(redis)
     signs = VitalSigns(telemetry)
     batcher = Batcher(settings.max_batch_size, signs.batch_ran)
-    network_runner = NetworkRunner(weights, ModelCache[LoadedNetwork](settings.cache_bytes), batcher, device, signs)
+    trial = LoadTrial(device, settings.load_timeout_seconds, settings.load_memory_bytes)
+    network_runner = NetworkRunner(weights, ModelCache[LoadedNetwork](settings.cache_bytes), batcher, trial, signs)
     images = ImageInputs(settings, ImageFetcher(settings))
     leases = Leases(ledger, settings.lease_seconds)
     runner = TaskRunner(

@@ -14,6 +14,7 @@ from store.task_records import ClaimedTask
 from workers.errors import TaskFailure
 from workers.networks import NetworkRunner
 from workers.stopwatch import Stage, Stopwatch
+from workers.watchdog import ended_after
 
 
 class DeploymentHandler:
@@ -21,6 +22,7 @@ class DeploymentHandler:
 
     def __init__(self, settings: Settings, networks: Networks, runner: NetworkRunner) -> None:
         self._max_batch_size = settings.max_batch_size
+        self._timeout_seconds = settings.load_timeout_seconds
         self._networks = networks
         self._runner = runner
 
@@ -31,7 +33,8 @@ class DeploymentHandler:
             network = self._networks.get_by_id(network_id)
             loaded = self._runner.load(network)
             stopwatch.lap(Stage.LOAD)
-            found = warm_up(loaded, self._max_batch_size)
+            with ended_after(self._timeout_seconds, f"The warm-up of network {network_id}"):
+                found = warm_up(loaded, self._max_batch_size)
             stopwatch.lap(Stage.DEVICE)
             self._networks.record_deployment(network_id, Deployment("success", report=found.report))
         except NotFound as error:

@@ -6,12 +6,14 @@ from time import perf_counter
 import torch
 
 from inference.batcher import Answer, Batcher
+from inference.errors import NetworkError
 from inference.loader import LoadedNetwork, load_network
 from inference.model_cache import ModelCache
 from inference.network import NetworkDescription, Precision
 from inference.tuning import DTYPES
 from store.records import NetworkRecord
 from store.weights import WeightStore
+from workers.load_trial import LoadTrial
 from workers.vital_signs import VitalSigns
 
 
@@ -23,13 +25,13 @@ class NetworkRunner:
         weights: WeightStore,
         cache: ModelCache[LoadedNetwork],
         batcher: Batcher,
-        device: torch.device,
+        trial: LoadTrial,
         signs: VitalSigns,
     ) -> None:
         self._weights = weights
         self._cache = cache
         self._batcher = batcher
-        self._device = device
+        self._trial = trial
         self._signs = signs
         self._ids: dict[str, int] = {}  # by weights key
 
@@ -37,8 +39,10 @@ class NetworkRunner:
         """Return the network, loaded.
 
         Raises:
-            NetworkError: if its files cannot be loaded.
+            NetworkError: if its files cannot be loaded, or its deployment has failed.
         """
+        if network.deployment.status == "error":
+            raise NetworkError(f"The network could not be deployed: {network.deployment.error}")
         return self._cache.get(network.weights_key, lambda: self._load(network))
 
     def _load(self, network: NetworkRecord) -> LoadedNetwork:
@@ -46,7 +50,9 @@ class NetworkRunner:
         try:
             description = NetworkDescription.from_json(network.preprocessing, network.postprocessings)
             folder = self._weights.local_folder(network.weights_key, network.files)
-            loaded = load_network(folder, description, self._device).at(_precision_of(network))
+            if network.deployment.status != "success":
+                self._trial.run(network, folder)
+            loaded = load_network(folder, description, self._trial.device).at(_precision_of(network))
         except Exception:
             self._signs.load_failed(network.id)
             raise

@@ -1,4 +1,4 @@
-"""Ends a worker process that cannot end itself: a device call that hangs, a stop that takes too long.
+"""Ends a worker process that cannot end itself: a device call or a deployment that hangs, a stop that takes too long.
 
 Threads cannot be interrupted, so the process goes, and its supervisor starts another.
 """
@@ -6,7 +6,8 @@ Threads cannot be interrupted, so the process goes, and its supervisor starts an
 import logging
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import NoReturn
 
 from inference.batcher import Batcher
@@ -33,6 +34,18 @@ def watch_device(batcher: Batcher, timeout_seconds: float) -> None:
                 end_process(f"A batch has been running for {timeout_seconds:.0f} s.")
 
     threading.Thread(target=watch, name="watchdog", daemon=True).start()
+
+
+@contextmanager
+def ended_after(seconds: float, what: str) -> Iterator[None]:
+    """End the process when the block takes longer than this; ``what`` it does stands in the log."""
+    timer = threading.Timer(seconds, lambda: end_process(f"{what} took longer than {seconds:.0f} s."))
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
 
 
 def exit_after(seconds: float, hand_back: Callable[[], None]) -> None:

@@ -3,6 +3,7 @@
 import json
 import pickle
 import shutil
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -255,3 +256,36 @@ def test_torchscript_that_reaches_beyond_tensors_is_refused(tmp_path: Path, trac
     rewrite_archive(folder / "model.torchscript", change)
     assert "TorchScript code" in refusal_of(folder)
     assert not trace.exists()
+
+
+def write_bomb(path: Path, entries: dict[str, int]) -> None:
+    """Write an archive as torch does, but with compressed entries of zeros, of the given sizes."""
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
+        archive.writestr("root/version", "3")
+        for name, size in entries.items():
+            archive.writestr(f"root/{name}", bytes(size))
+
+
+@pytest.mark.parametrize(
+    ("name", "entry"),
+    [
+        ("model.torchscript", "code/__torch__.py"),
+        ("model.pt2", "models/model.json"),
+        ("weights.pth", "data/0"),
+    ],
+)
+def test_an_archive_that_unpacks_into_far_more_than_it_is_is_refused(tmp_path: Path, name: str, entry: str) -> None:
+    folder = tmp_path / "network"
+    folder.mkdir()
+    write_bomb(folder / name, {"data.pkl": 10, "constants.pkl": 10, entry: 100_000_000})
+    if name == "weights.pth":
+        (folder / "architecture.json").write_text(json.dumps({"builder": CLASSIFIER}))
+    assert (folder / name).stat().st_size < 1_000_000
+    assert "would unpack into" in refusal_of(folder)
+
+
+def test_code_that_nobody_writes_is_not_searched_for_minutes(tmp_path: Path) -> None:
+    folder = tmp_path / "network"
+    folder.mkdir()
+    write_bomb(folder / "model.torchscript", {"data.pkl": 10, "constants.pkl": 10, "code/__torch__.py": 20_000_000})
+    assert "larger than 16777216 bytes" in refusal_of(folder)
