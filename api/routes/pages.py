@@ -1,4 +1,4 @@
-"""The pages for people: the playground at ``/``, and ``/upload``.
+"""The pages for people: the playground at ``/``, ``/upload``, and the operations page ``/ops``.
 
 They are the plain files of ``api/pages``, and use the API with the key that a person gives.
 
@@ -33,6 +33,12 @@ def playground() -> Response:
 def upload() -> Response:
     """Show the page on which a person uploads a model."""
     return _page("upload.html", POLICY)
+
+
+@pages.get("/ops", strict_slashes=True)
+def operations() -> Response:
+    """Show the page that says what goes on in the service."""
+    return _page("operations.html", POLICY)
 
 
 @pages.get("/pages/<path:name>")

@@ -53,7 +53,7 @@ def test_the_page_can_reach_no_other_host(browser: Browser, service: Service) ->
 
 
 def test_pages_are_sent_without_a_key_and_with_a_strict_policy(service: Service) -> None:
-    for path in ("/", "/upload"):
+    for path in ("/", "/upload", "/ops"):
         page = httpx.get(service.url + path)
         assert page.status_code == 200
         policy = page.headers["Content-Security-Policy"]

@@ -1,7 +1,7 @@
 // One image of the playground: where it comes from, what is asked about it, and what came back.
 
 import { api } from "../shared/client.js";
-import { endedTask, pause } from "../shared/tasks.js";
+import { cancelTask, endedTask, pause } from "../shared/tasks.js";
 
 const MOST_PREDICTIONS = 200;
 const PAUSE_SECONDS = 2;
@@ -40,14 +40,25 @@ export class ImageItem extends EventTarget {
     const started = performance.now();
     try {
       const { task_id: taskId } = await this.#submit(spec, run.signal);
+      run.signal.addEventListener("abort", () => cancelTask(taskId));
+      run.signal.throwIfAborted();
       this.task = await endedTask(taskId, { signal: run.signal });
       this.error = this.task.error;
     } catch (error) {
       if (run.signal.aborted) return;
       this.error = error.message;
     }
+    this.#run = null;
     this.roundTripMs = performance.now() - started;
     this.#change(this.error === null ? "done" : "failed");
+  }
+
+  /** Drop the question that is open, if there is one. */
+  stop() {
+    if (this.state !== "running") return;
+    this.#run?.abort();
+    this.error = "Stopped.";
+    this.#change("failed");
   }
 
   dispose() {

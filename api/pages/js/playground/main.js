@@ -11,8 +11,11 @@ import { runAll } from "./run-all.js";
 import { describeSpec, fillPicker, listSpecs, retrieveSpec } from "./specs.js";
 import { ThresholdControl } from "./threshold.js";
 
+const BELOW_EACH_OTHER = "(max-width: 62rem)"; // as in playground.css: the results are below the controls
+
 const view = { spec: null, threshold: null };
 let items = [];
+let lane = null; // what was asked for since the last stop: images that wait in an older one are left alone
 let shown = []; // the cards of the grid, or the one image in full
 const control = new ThresholdControl((threshold) => {
   view.threshold = threshold;
@@ -31,7 +34,11 @@ async function start() {
   if (paths.includes(asked)) picker.value = asked;
   picker.addEventListener("change", () => choose(picker.value));
   byId("back").addEventListener("click", showGrid);
-  byId("again").addEventListener("click", () => run(items));
+  byId("again").addEventListener("click", () => {
+    stop();
+    run(items);
+  });
+  byId("stop").addEventListener("click", stop);
   byId("clear").addEventListener("click", clear);
   takeImages(add);
   if (paths.length) await choose(picker.value);
@@ -49,13 +56,16 @@ async function choose(path) {
   }
   byId("about-spec").replaceChildren(...describeSpec(view.spec));
   control.reset();
+  stop();
   items.forEach((item) => item.reset());
   shown.forEach((each) => each.update());
   await run(items);
 }
 
 async function run(some) {
-  if (view.spec?.isRunnable) await runAll(some, view.spec);
+  if (!view.spec?.isRunnable) return;
+  const mine = (lane ??= {});
+  await runAll(some, view.spec, () => lane === mine);
 }
 
 function add(sources) {
@@ -65,10 +75,18 @@ function add(sources) {
   items.push(...added);
   if (items.length === 1) showDetail(items[0]);
   else showGrid();
+  if (matchMedia(BELOW_EACH_OTHER).matches) byId("results").scrollIntoView();
   run(added);
 }
 
+function stop() {
+  lane = null;
+  items.forEach((item) => item.stop());
+  summarise();
+}
+
 function clear() {
+  lane = null;
   items.forEach((item) => item.dispose());
   items = [];
   replaceShown([]);
@@ -105,6 +123,7 @@ function summarise() {
   const count = (name) => states[name]?.length ?? 0;
   const open = count("waiting") + count("running");
   const parts = [`${items.length} ${items.length === 1 ? "image" : "images"}`];
+  byId("stop").hidden = !lane || !open;
   if (open) parts.push(`${open} open`);
   if (count("failed")) parts.push(`${count("failed")} failed`);
   byId("summary").textContent = parts.join(" · ");

@@ -2,12 +2,15 @@
 
 const AT_ONCE = 4;
 
-/** Ask `spec` about each of `items`, in their order. */
-export async function runAll(items, spec) {
+/** Ask `spec` about each of `items`, in their order, for as long as `goesOn` returns true. */
+export async function runAll(items, spec, goesOn) {
   const left = items.values();
   await Promise.all(
     Array.from({ length: AT_ONCE }, async () => {
-      for (const item of left) await item.run(spec);
+      for (const item of left) {
+        if (!goesOn()) return;
+        await item.run(spec);
+      }
     }),
   );
 }

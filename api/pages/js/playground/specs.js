@@ -61,7 +61,7 @@ export function fillPicker(select, groups) {
 export function describeSpec(spec) {
   return spec.outputs.map(({ labels: { labels, exclusive, roi } }, index) =>
     element("div", {},
-      index === 0 && spec.description && element("p", { class: "hint" }, spec.description),
+      index === 0 && spec.description && element("p", { class: "hint" }, withCode(spec.description)),
       element("p", { class: "hint kind" }, kindOf(spec, roi, exclusive)),
       element("ul", { class: "chips", "aria-label": "Labels" },
         labels.slice(0, LABELS_SHOWN).map(({ id, name }) =>
@@ -69,6 +69,11 @@ export function describeSpec(spec) {
         labels.length > LABELS_SHOWN && element("li", { class: "chip" }, `and ${labels.length - LABELS_SHOWN} more`)),
     ),
   ).concat(spec.isRunnable ? [] : [element("p", { class: "message bad" }, "It has no current version yet, so it cannot be asked.")]);
+}
+
+/** Return a text with what stands between backticks as code. */
+function withCode(text) {
+  return text.split("`").map((part, index) => (index % 2 ? element("code", {}, part) : part));
 }
 
 function kindOf(spec, roi, exclusive) {

@@ -22,7 +22,7 @@ export class ThresholdControl {
   show(visible, count, ownCount) {
     byId("threshold-panel").hidden = !visible;
     const labels = (number) => `${number} ${number === 1 ? "label" : "labels"}`;
-    byId("threshold-effect").textContent = this.isOwn ? `${labels(ownCount)} above their own thresholds` : `${labels(count)} above it, ${ownCount} with their own`;
+    byId("threshold-effect").textContent = this.isOwn ? labels(ownCount) : `${labels(count)}, ${ownCount} as set`;
   }
 
   #choose(threshold) {

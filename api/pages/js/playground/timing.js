@@ -1,32 +1,33 @@
 // Where the time of a task went, as a bar of its stages.
 
 import { element } from "../shared/elements.js";
+import { shownMs } from "../shared/formats.js";
 
 const STAGES = {
   queued: "in the queue",
+  load: "loading the network",
   fetch: "fetching",
   decode: "decoding",
+  preprocess: "resizing",
   batch_wait: "waiting for the batch",
   device: "on the device",
   postprocess: "finding labels",
 };
 
-const shown = (ms) => (ms >= 1000 ? `${(ms / 1000).toFixed(2)} s` : `${ms < 10 ? ms.toFixed(1) : Math.round(ms)} ms`);
-
 /** Return the timing of an item that has ended. */
 export function timing(item) {
   const told = item.task?.timing;
   const stages = Object.entries(STAGES).filter(([name]) => typeof told?.[name] === "number");
-  const facts = [["answered in", shown(item.roundTripMs)]];
+  const facts = [["answered in", shownMs(item.roundTripMs)]];
   if (typeof told?.batch_size === "number") facts.push(["batch of", told.batch_size]);
   if (told?.version_id) facts.push(["version", told.version_id]);
   if (told?.attempts > 1) facts.push(["attempts", told.attempts]);
   return element("div", { class: "timing" },
-    stages.length > 0 && bar(stages, told),
+    stages.length > 1 && bar(stages, told),
     element("dl", { class: "facts" },
       facts.map(([name, value]) => element("div", {}, element("dt", {}, name), element("dd", { class: "number" }, `${value}`))),
       stages.map(([name, text]) => element("div", { class: `stage-${name}` },
-        element("dt", {}, element("span", { class: "dot" }), text), element("dd", { class: "number" }, shown(told[name]))))));
+        element("dt", {}, element("span", { class: "dot" }), text), element("dd", { class: "number" }, shownMs(told[name]))))));
 }
 
 function bar(stages, told) {

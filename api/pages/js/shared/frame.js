@@ -9,6 +9,7 @@ const PRINTABLE = /^[\x21-\x7e]+$/;
 const PAGES = [
   { name: "Playground", path: "./", roles: ["admin", "read"] },
   { name: "Upload", path: "upload", roles: ["admin"] },
+  { name: "Operations", path: "ops", roles: ["admin"] },
   { name: "API", path: "v0.7/docs", roles: ["admin", "read"] },
 ];
 

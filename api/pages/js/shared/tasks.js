@@ -1,6 +1,7 @@
 // Waiting for tasks: the service is asked to hold its answer until the task has ended.
 
 import { api } from "./client.js";
+import { session } from "./session.js";
 
 const WAIT_SECONDS = 20;
 const FIRST_PAUSE_MS = 60;
@@ -15,6 +16,12 @@ export function pause(ms, signal) {
       reject(signal.reason);
     }, { once: true });
   });
+}
+
+/** Tell the service that nobody waits for a task any more, if the key may do that. */
+export function cancelTask(taskId) {
+  // A failure is of no interest: the task has ended meanwhile, or ends unread.
+  if (session.account.role === "admin") api.delete(`tasks/${taskId}`).catch(() => {});
 }
 
 /** Return the task once it has ended; until then, `seen` is called with the pending task each time it is looked at. */

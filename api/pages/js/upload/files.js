@@ -1,12 +1,12 @@
 // The files of a network: chosen, or dropped as files or as a folder; and whether they make a set of weights.
 
 import { byId, element } from "../shared/elements.js";
+import { shownBytes } from "../shared/formats.js";
 
 export const DESCRIPTION = "model.json";
 const ARCHITECTURE = "architecture.json";
 const PROGRAMS = ["model.pt2", "model.torchscript"];
 const STATES = ["weights.safetensors", "weights.pth"];
-const UNITS = ["bytes", "kB", "MB", "GB"];
 
 /** The files that a person gave, by name; `onchange` is called when they are others. */
 export class Files {
@@ -58,7 +58,7 @@ export class Files {
   #show() {
     byId("file-list").replaceChildren(
       ...[...this.#byName.values()].map(({ name, size }) =>
-        element("li", {}, element("span", { class: isOfNetwork(name) || name === DESCRIPTION ? null : "unused" }, name), element("span", { class: "hint number" }, shownSize(size)))),
+        element("li", {}, element("span", { class: isOfNetwork(name) || name === DESCRIPTION ? null : "unused" }, name), element("span", { class: "hint number" }, shownBytes(size)))),
     );
     byId("file-verdict").textContent = this.problem ?? "This is a complete set of weights.";
   }
@@ -93,9 +93,4 @@ async function filesIn(folder) {
     found.push(...entries.filter((entry) => entry.isFile));
   }
   return Promise.all(found.map((entry) => new Promise((resolve, reject) => entry.file(resolve, reject))));
-}
-
-export function shownSize(bytes) {
-  const power = Math.min(Math.floor(Math.log10(Math.max(bytes, 1)) / 3), UNITS.length - 1);
-  return `${(bytes / 1000 ** power).toFixed(power ? 1 : 0)} ${UNITS[power]}`;
 }

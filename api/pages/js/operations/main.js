@@ -1,0 +1,49 @@
+// The operations page: asks the service every few seconds while it is looked at, and has the parts show the answer.
+
+import { api } from "../shared/client.js";
+import { byId } from "../shared/elements.js";
+import { shownTime } from "../shared/formats.js";
+import { open } from "../shared/frame.js";
+import { batchSizes, stages } from "./distributions.js";
+import { errors, networks, workers } from "./lists.js";
+import { tiles } from "./tiles.js";
+import { VersionsPanel } from "./versions.js";
+
+const PAUSE_MS = 5000;
+const PARTS = { stages, batches: batchSizes, workers, networks, errors };
+
+let minutes = 60;
+let timer = null;
+
+open("operations", { current: "Operations", start, needs: ["admin"] });
+
+async function start() {
+  for (const button of document.querySelectorAll("[data-minutes]")) button.addEventListener("click", () => choose(button));
+  document.addEventListener("visibilitychange", () => !document.hidden && refresh());
+  await Promise.all([refresh(), new VersionsPanel().open()]);
+}
+
+function choose(chosen) {
+  minutes = Number(chosen.dataset.minutes);
+  for (const button of document.querySelectorAll("[data-minutes]")) button.setAttribute("aria-pressed", button === chosen);
+  refresh();
+}
+
+async function refresh() {
+  clearTimeout(timer);
+  try {
+    show(await api.get(`operations?minutes=${minutes}`));
+  } catch (error) {
+    byId("freshness").textContent = error.message;
+    byId("freshness").classList.add("stale");
+  }
+  if (!document.hidden) timer = setTimeout(refresh, PAUSE_MS);
+}
+
+function show(told) {
+  byId("freshness").textContent = `live, ${shownTime(told.date)}`;
+  byId("freshness").classList.remove("stale");
+  const isRead = byId("tiles").matches(":hover"); // a value is being read off: drawing anew would take it away
+  if (!isRead) byId("tiles").replaceChildren(...tiles(told));
+  for (const [id, part] of Object.entries(PARTS)) byId(id).replaceChildren(part(told));
+}
