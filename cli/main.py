@@ -36,6 +36,7 @@ COMMANDS = {
     "rollback": Entry("cli.manage.switching", "rollback", "Switch a specification back to the version before."),
     "tasks": Entry("cli.manage.tasks", "tasks", "Show tasks, wait for them, cancel them."),
     "submit": Entry("cli.submit.command", "submit", "Send many images and write what is recognised in each."),
+    "status": Entry("cli.manage.status", "status", "Show what goes on in the service."),
     "completion": Entry("cli.completion", "completion", "Print a script for completion in your shell."),
 }
 
