@@ -63,7 +63,7 @@ def open_services(settings: Settings) -> Services:
         specs=Specs(database),
         versions=Versions(database),
         accounts=Accounts(database),
-        weights=WeightStore(settings.weights_url, settings.data_folder / "cache"),
+        weights=WeightStore.of(settings),
         ledger=ledger,
         queue=TaskQueue(redis, ledger, telemetry.tally),
         telemetry=telemetry,

@@ -58,6 +58,7 @@ class Settings:
     worker_threads: int
     max_batch_size: int
     cache_bytes: int
+    weights_cache_bytes: int
     max_image_bytes: int
     max_image_pixels: int
     decode_memory_bytes: int
@@ -132,6 +133,7 @@ def read_settings() -> Settings:
         worker_threads=env.int("WORKER_THREADS", 32, validate=positive),
         max_batch_size=env.int("MAX_BATCH_SIZE", 16, validate=positive),
         cache_bytes=env.int("CACHE_BYTES", 4096 * MEBIBYTE, validate=positive),
+        weights_cache_bytes=env.int("WEIGHTS_CACHE_BYTES", 20 * 1024 * MEBIBYTE, validate=positive),
         max_image_bytes=env.int("MAX_IMAGE_BYTES", 32 * MEBIBYTE, validate=positive),
         max_image_pixels=env.int("MAX_IMAGE_PIXELS", 100_000_000, validate=positive),
         decode_memory_bytes=env.int("DECODE_MEMORY_BYTES", 2048 * MEBIBYTE, validate=positive),

@@ -1,12 +1,11 @@
-"""The two kinds of places where weight files lie: a folder on disk, and an object store with copies on disk.
+"""Where weight files lie, and how: a folder on disk here, an object store in ``store.remote_weights``.
 
-Only ``store.weights`` uses them: it checks names and hashes contents, the places see to it that files appear
-whole or not at all.
+Only ``store.weights`` uses these places: it checks names and hashes contents, they see to it that files appear whole
+or not at all.
 """
 
 import contextlib
 import errno
-import hashlib
 import os
 import secrets
 import shutil
@@ -16,17 +15,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol
 
-from fsspec.core import url_to_fs
-
 from store.errors import Damaged, NotFound, StorageFull, StoreError, Unavailable
 from store.records import StoredFile
 
-COPY_BYTES = 1024 * 1024
 UNFINISHED = ".unfinished-"
 UNFINISHED_SECONDS = 24 * 3600  # after this, whoever wrote it is not coming back
 
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
-OTHER_WAS_FASTER = (errno.EEXIST, errno.ENOTEMPTY)
 
 
 class Place(Protocol):
@@ -59,26 +54,26 @@ class LocalPlace:
 
     def begin(self, key: str) -> None:
         """Make a folder that no reader looks into."""
-        with _errors_of_storage(OSError):
+        with errors_of_storage(OSError):
             self._root.mkdir(parents=True, exist_ok=True)
-            _sweep(self._root)
+            sweep(self._root)
             self._unfinished(key).mkdir()
 
     def write(self, key: str, name: str, chunks: Iterable[bytes]) -> None:
         """Write one file through to the disk."""
-        with _errors_of_storage(OSError):
+        with errors_of_storage(OSError):
             file = (self._unfinished(key) / name).open("xb")
-        with _closing_quietly(file):
+        with closing_quietly(file):
             for chunk in chunks:
-                with _errors_of_storage(OSError):
+                with errors_of_storage(OSError):
                     file.write(chunk)
-            with _errors_of_storage(OSError):
+            with errors_of_storage(OSError):
                 file.flush()
                 os.fsync(file.fileno())
 
     def publish(self, key: str) -> None:
         """Give the folder its name, which also survives a loss of power."""
-        with _errors_of_storage(OSError):
+        with errors_of_storage(OSError):
             _sync_folder(self._unfinished(key))
             self._unfinished(key).replace(self._root / key)
             _sync_folder(self._root)
@@ -92,13 +87,13 @@ class LocalPlace:
         """Return the stored folder itself; sizes are compared, contents are the disk's responsibility."""
         if not self._root.is_dir():
             raise Unavailable("The weight store is not reachable.")
-        _check_sizes(self._root / key, files)
+        check_sizes(self._root / key, files)
         return self._root / key
 
     def delete(self, key: str) -> None:
         """Remove the files; a reader finds all of them or none."""
         grave = self._root / f"{UNFINISHED}{secrets.token_hex(16)}"
-        with _errors_of_storage(OSError), contextlib.suppress(FileNotFoundError):
+        with errors_of_storage(OSError), contextlib.suppress(FileNotFoundError):
             (self._root / key).replace(grave)
             shutil.rmtree(grave)
 
@@ -106,94 +101,8 @@ class LocalPlace:
         return self._root / f"{UNFINISHED}{key}"
 
 
-class RemotePlace:
-    """An object store, and a folder on this machine with copies of what was needed here.
-
-    Objects appear one by one, but nobody knows their key before all are there. A process that is killed in the
-    middle of an upload leaves objects behind that nothing refers to.
-
-    Raises:
-        StoreError: if fsspec does not know the protocol of the URL, or lacks its package.
-    """
-
-    def __init__(self, url: str, cache_folder: Path) -> None:
-        protocol = url.partition("://")[0]
-        try:
-            # What another process has just written must be seen: no listings are kept.
-            self._files, root = url_to_fs(url, use_listings_cache=False)
-        except ImportError as error:
-            extra = ": install Recoq with its extra named s3" if protocol == "s3" else ""
-            raise StoreError(f"Weights at {protocol}:// need a Python package that is not installed{extra}.") from error
-        except ValueError as error:
-            raise StoreError(f"Weights cannot be stored at {protocol}://, which fsspec does not know.") from error
-        self._root = str(root).rstrip("/")
-        self._cache = cache_folder
-
-    def begin(self, key: str) -> None:
-        """Do nothing: object stores have no folders."""
-
-    def write(self, key: str, name: str, chunks: Iterable[bytes]) -> None:
-        """Upload one file in pieces."""
-        with _errors_of_storage(Exception):
-            file = self._files.open(f"{self._root}/{key}/{name}", "wb")
-        with _closing_quietly(file):
-            for chunk in chunks:
-                with _errors_of_storage(Exception):
-                    file.write(chunk)
-            with _errors_of_storage(Exception):
-                file.close()
-
-    def publish(self, key: str) -> None:
-        """Do nothing: every object was complete when it was closed."""
-
-    def discard(self, key: str) -> None:
-        """Remove what was uploaded."""
-        with contextlib.suppress(Exception):
-            self._files.rm(f"{self._root}/{key}", recursive=True)
-
-    def folder(self, key: str, files: Sequence[StoredFile]) -> Path:
-        """Return the copy on this machine, downloading and verifying it if there is none."""
-        copy = self._cache / key
-        with contextlib.suppress(NotFound, Damaged):
-            _check_sizes(copy, files)
-            return copy
-        unfinished = self._cache / f"{UNFINISHED}{secrets.token_hex(16)}"
-        try:
-            with _errors_of_storage(OSError):
-                self._cache.mkdir(parents=True, exist_ok=True)
-                _sweep(self._cache)
-                unfinished.mkdir()
-            for file in files:
-                self._download(f"{self._root}/{key}/{file.name}", unfinished / file.name, file)
-            with _errors_of_storage(OSError):
-                _put_in_place(unfinished, copy, files)
-        finally:
-            shutil.rmtree(unfinished, ignore_errors=True)
-        return copy
-
-    def delete(self, key: str) -> None:
-        """Remove the objects, and the copy on this machine."""
-        shutil.rmtree(self._cache / key, ignore_errors=True)
-        with _errors_of_storage(Exception), contextlib.suppress(FileNotFoundError):
-            self._files.rm(f"{self._root}/{key}", recursive=True)
-
-    def _download(self, path: str, target: Path, expected: StoredFile) -> None:
-        digest = hashlib.sha256()
-        with _errors_of_storage(Exception):
-            try:
-                source = self._files.open(path, "rb")
-            except FileNotFoundError as error:
-                raise _missing() from error
-            with source, target.open("xb") as file:
-                while chunk := source.read(COPY_BYTES):
-                    digest.update(chunk)
-                    file.write(chunk)
-        if digest.hexdigest() != expected.sha256:
-            raise _damaged(expected)
-
-
 @contextmanager
-def _errors_of_storage(kinds: type[Exception]) -> Iterator[None]:
+def errors_of_storage(kinds: type[Exception]) -> Iterator[None]:
     """Turn errors of a place into errors of the store.
 
     A disk raises ``OSError``. An object store may raise anything that its client library and the network bring, so
@@ -210,7 +119,7 @@ def _errors_of_storage(kinds: type[Exception]) -> Iterator[None]:
 
 
 @contextmanager
-def _closing_quietly(file: BinaryIO | Any) -> Iterator[None]:
+def closing_quietly(file: BinaryIO | Any) -> Iterator[None]:
     """Close the file at the end; after an error, without another one about what could not be written."""
     try:
         yield
@@ -221,33 +130,19 @@ def _closing_quietly(file: BinaryIO | Any) -> Iterator[None]:
     file.close()
 
 
-def _check_sizes(folder: Path, files: Sequence[StoredFile]) -> None:
+def check_sizes(folder: Path, files: Sequence[StoredFile]) -> None:
+    """Raise unless the folder has these files, of these sizes."""
     if not folder.is_dir():
-        raise _missing()
+        raise missing()
     for file in files:
         path = folder / file.name
         if not path.is_file():
-            raise _missing()
+            raise missing()
         if path.stat().st_size != file.size:
-            raise _damaged(file)
+            raise damaged(file)
 
 
-def _put_in_place(unfinished: Path, copy: Path, files: Sequence[StoredFile]) -> None:
-    """Give the folder its name, unless another process has meanwhile put the same files there."""
-    try:
-        unfinished.rename(copy)
-        return
-    except OSError as error:
-        if error.errno not in OTHER_WAS_FASTER:
-            raise
-    try:
-        _check_sizes(copy, files)
-    except (NotFound, Damaged):
-        shutil.rmtree(copy)
-        unfinished.rename(copy)
-
-
-def _sweep(folder: Path) -> None:
+def sweep(folder: Path) -> None:
     """Remove what processes left behind that were killed while they wrote."""
     for path in folder.glob(f"{UNFINISHED}*"):
         with contextlib.suppress(FileNotFoundError):
@@ -263,9 +158,11 @@ def _sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
-def _missing() -> NotFound:
+def missing() -> NotFound:
+    """Return the error for files that are not there."""
     return NotFound("The files of the network are not in the weight store.")
 
 
-def _damaged(file: StoredFile) -> Damaged:
+def damaged(file: StoredFile) -> Damaged:
+    """Return the error for a file whose content is not what it should be."""
     return Damaged(f"The stored file {file.name} is not what was uploaded.")

@@ -8,13 +8,16 @@ import hashlib
 import secrets
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Self
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
+from config.settings import Settings
 from store.errors import InvalidValue, TooLarge
 from store.records import StoredFile
-from store.weight_places import LocalPlace, Place, RemotePlace
+from store.remote_weights import RemotePlace
+from store.weight_copies import WeightCopies
+from store.weight_places import LocalPlace, Place
 
 CHUNK_BYTES = 1024 * 1024
 MAX_NAME_BYTES = 255  # what file systems take
@@ -26,17 +29,23 @@ class WeightStore:
     Args:
         url: ``file:///folder``, or that of an object store such as ``s3://bucket/folder``.
         cache_folder: where a worker keeps its copies of files in an object store.
+        cache_bytes: how much the copies may take; one that is needed is made in any case.
 
     Raises:
         StoreError: if the URL cannot be used, or needs a package that is not installed.
     """
 
-    def __init__(self, url: str, cache_folder: Path) -> None:
+    def __init__(self, url: str, cache_folder: Path, cache_bytes: int) -> None:
         self._place: Place
         if url.startswith("file:"):
             self._place = LocalPlace(Path(url2pathname(urlsplit(url).path)))
         else:
-            self._place = RemotePlace(url, cache_folder)
+            self._place = RemotePlace(url, WeightCopies(cache_folder, cache_bytes))
+
+    @classmethod
+    def of(cls, settings: Settings) -> Self:
+        """Return the weight store that the settings describe."""
+        return cls(settings.weights_url, settings.data_folder / "weights-cache", settings.weights_cache_bytes)
 
     def save(self, parts: Iterable[tuple[str, BinaryIO]], max_bytes: int) -> tuple[str, tuple[StoredFile, ...]]:
         """Store all files together or none, and return their key and what they are, in the order they came.

@@ -58,7 +58,7 @@ def assemble(settings: Settings, worker_name: str) -> WorkerParts:
     database = Database(settings.database_url)
     networks = Networks(database)
     catalogue = Catalogue(networks, Versions(database))
-    weights = WeightStore(settings.weights_url, settings.data_folder / "weights-cache")
+    weights = WeightStore.of(settings)
     telemetry = Telemetry(redis)
     signs = VitalSigns(telemetry)
     batcher = Batcher(settings.max_batch_size, signs.batch_ran)

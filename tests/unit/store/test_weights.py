@@ -22,6 +22,7 @@ from store.weight_places import UNFINISHED_SECONDS
 from store.weights import CHUNK_BYTES, WeightStore
 
 LIMIT = 10 * CHUNK_BYTES
+CACHE_BYTES = 100 * CHUNK_BYTES
 BIG = bytes(range(256)) * (CHUNK_BYTES // 128)
 
 
@@ -32,7 +33,7 @@ class Place:
         self.cache = folder / "cache"
         self.root = f"/{uuid.uuid4().hex}" if kind == "memory" else str(folder / "weights")
         self.files: Any = fsspec.filesystem(kind)
-        self.store = WeightStore(f"{kind}://{self.root}", self.cache)
+        self.store = WeightStore(f"{kind}://{self.root}", self.cache, CACHE_BYTES)
 
     def everything(self) -> list[str]:
         """Return the paths of all that lies there, folders on disk too."""
@@ -212,7 +213,7 @@ def test_a_disk_that_is_not_mounted_is_unavailable_rather_than_empty(tmp_path: P
 
 def test_a_folder_with_a_space_in_its_url_is_found(tmp_path: Path) -> None:
     folder = tmp_path / "a folder"
-    store = WeightStore(folder.as_uri(), tmp_path / "cache")
+    store = WeightStore(folder.as_uri(), tmp_path / "cache", CACHE_BYTES)
     key, files = store.save([part("a", b"1")], LIMIT)
     assert store.local_folder(key, files) == folder / key
 
@@ -276,7 +277,7 @@ class SharedFiles(MemoryFileSystem):  # type: ignore[misc]
 
 def test_downloads_at_once_give_the_same_copy(remote: Place) -> None:
     fsspec.register_implementation("shared", SharedFiles, clobber=True)
-    store = WeightStore(f"shared://{remote.root}", remote.cache)
+    store = WeightStore(f"shared://{remote.root}", remote.cache, CACHE_BYTES)
     key, files = store.save([part("a", BIG)], LIMIT)
     barrier = threading.Barrier(4)
     found: list[bytes] = []
@@ -305,7 +306,7 @@ class BrokenFiles(MemoryFileSystem):  # type: ignore[misc]
 
 def test_an_object_store_that_is_away_is_unavailable(tmp_path: Path) -> None:
     fsspec.register_implementation("broken", BrokenFiles, clobber=True)
-    store = WeightStore("broken://bucket/folder", tmp_path)
+    store = WeightStore("broken://bucket/folder", tmp_path, CACHE_BYTES)
     with pytest.raises(Unavailable, match=r"^The weight store is not reachable\.$"):
         store.save([part("a", b"1")], LIMIT)
     _, files = Place("file", tmp_path).store.save([part("a", b"1")], LIMIT)
@@ -316,13 +317,13 @@ def test_an_object_store_that_is_away_is_unavailable(tmp_path: Path) -> None:
 
 def test_a_protocol_nobody_knows_is_refused(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="nonsense://, which fsspec does not know"):
-        WeightStore("nonsense://bucket", tmp_path)
+        WeightStore("nonsense://bucket", tmp_path, CACHE_BYTES)
 
 
 def test_a_protocol_without_its_package_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def missing(*_arguments: object, **_options: object) -> None:
         raise ImportError("Install s3fs to access S3")
 
-    monkeypatch.setattr("store.weight_places.url_to_fs", missing)
+    monkeypatch.setattr("store.remote_weights.url_to_fs", missing)
     with pytest.raises(StoreError, match=r"s3:// need a Python package .* extra named s3"):
-        WeightStore("s3://bucket/folder", tmp_path)
+        WeightStore("s3://bucket/folder", tmp_path, CACHE_BYTES)

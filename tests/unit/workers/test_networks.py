@@ -26,7 +26,7 @@ DAMAGED = b"not an archive"
 
 @pytest.fixture
 def weights(tmp_path: Path) -> WeightStore:
-    return WeightStore(tmp_path.as_uri(), tmp_path / "cache")
+    return WeightStore(tmp_path.as_uri(), tmp_path / "cache", 1 << 30)
 
 
 @pytest.fixture

@@ -1,0 +1,127 @@
+"""Weight files in an object store, such as S3, with copies on this machine of what was needed here.
+
+Only ``store.weights`` uses it. Object stores have no folders that could be renamed: objects appear one by one, but
+nobody knows their key before all are there. While an upload goes on, a mark with its key and time lies beside the
+objects; if the process is killed, the mark stays, and a later upload removes what it names.
+"""
+
+import hashlib
+import re
+import time
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from fsspec.core import url_to_fs
+
+from store.errors import StoreError
+from store.records import StoredFile
+from store.weight_copies import WeightCopies
+from store.weight_places import UNFINISHED_SECONDS, closing_quietly, damaged, errors_of_storage, missing
+
+COPY_BYTES = 1024 * 1024
+MARKS = "unfinished"
+_MARK = re.compile(r"(\d{1,12})-([0-9a-f]{32})")
+
+
+class RemotePlace:
+    """An object store by URL, and the folder for copies.
+
+    Raises:
+        StoreError: if fsspec does not know the protocol of the URL, or lacks its package.
+    """
+
+    def __init__(self, url: str, copies: WeightCopies) -> None:
+        protocol = url.partition("://")[0]
+        try:
+            # What another process has just written must be seen: no listings are kept.
+            self._files, root = url_to_fs(url, use_listings_cache=False)
+        except ImportError as error:
+            extra = ": install Recoq with its extra named s3" if protocol == "s3" else ""
+            raise StoreError(f"Weights at {protocol}:// need a Python package that is not installed{extra}.") from error
+        except ValueError as error:
+            raise StoreError(f"Weights cannot be stored at {protocol}://, which fsspec does not know.") from error
+        self._root = str(root).rstrip("/")
+        self._copies = copies
+
+    def begin(self, key: str) -> None:
+        """Mark the key as unfinished, and remove what uploads left behind that were killed."""
+        with errors_of_storage(Exception):
+            self._sweep()
+            self._files.pipe_file(f"{self._root}/{MARKS}/{int(time.time())}-{key}", b"An upload is under way.")
+
+    def write(self, key: str, name: str, chunks: Iterable[bytes]) -> None:
+        """Upload one file in pieces."""
+        with errors_of_storage(Exception):
+            file = self._files.open(f"{self._root}/{key}/{name}", "wb")
+        with closing_quietly(file):
+            for chunk in chunks:
+                with errors_of_storage(Exception):
+                    file.write(chunk)
+            with errors_of_storage(Exception):
+                file.close()
+
+    def publish(self, key: str) -> None:
+        """Take the mark away: every object was complete when it was closed."""
+        with errors_of_storage(Exception):
+            self._unmark(key)
+
+    def discard(self, key: str) -> None:
+        """Remove what was uploaded; the mark stays if that fails, for a later upload to try again."""
+        with suppress(Exception):
+            self._remove_objects(key)
+            self._unmark(key)
+
+    def folder(self, key: str, files: Sequence[StoredFile]) -> Path:
+        """Return the copy on this machine, downloading and verifying it if there is none."""
+
+        def download(folder: Path) -> None:
+            for file in files:
+                self._download(f"{self._root}/{key}/{file.name}", folder / file.name, file)
+
+        return self._copies.get(key, files, download)
+
+    def delete(self, key: str) -> None:
+        """Remove the objects, and the copy on this machine."""
+        self._copies.drop(key)
+        with errors_of_storage(Exception):
+            self._remove_objects(key)
+
+    def _remove_objects(self, key: str) -> None:
+        with suppress(FileNotFoundError):
+            self._files.rm(f"{self._root}/{key}", recursive=True)
+
+    def _marks(self) -> list[tuple[int, str, str]]:
+        """Return the time, key and path of each mark."""
+        try:
+            paths = self._files.ls(f"{self._root}/{MARKS}", detail=False)
+        except FileNotFoundError:
+            return []
+        found = ((_MARK.fullmatch(path.rsplit("/", 1)[-1]), path) for path in paths)
+        return [(int(match[1]), match[2], path) for match, path in found if match is not None]
+
+    def _unmark(self, key: str) -> None:
+        for _, marked, path in self._marks():
+            if marked == key:
+                self._files.rm_file(path)
+
+    def _sweep(self) -> None:
+        for seconds, key, path in self._marks():
+            if seconds < time.time() - UNFINISHED_SECONDS:
+                self._remove_objects(key)
+                with suppress(FileNotFoundError):  # another upload sweeps as well
+                    self._files.rm_file(path)
+
+    def _download(self, path: str, target: Path, expected: StoredFile) -> None:
+        digest = hashlib.sha256()
+        with errors_of_storage(Exception):
+            try:
+                source = self._files.open(path, "rb")
+            except FileNotFoundError as error:
+                raise missing() from error
+            with source, target.open("xb") as file:
+                while chunk := source.read(COPY_BYTES):
+                    digest.update(chunk)
+                    file.write(chunk)
+        if digest.hexdigest() != expected.sha256:
+            raise damaged(expected)
