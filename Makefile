@@ -4,13 +4,16 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet -c constraints.txt
 
-.PHONY: up test lint docs bench demo pin clean
+.PHONY: up test chaos lint docs bench demo pin clean
 
 up: $(VENV)/.installed ## start the whole service with the demo models
 	exec $(BIN)/recoq up
 
 test: $(VENV)/.installed-test ## run all tests
 	$(BIN)/pytest
+
+chaos: $(VENV)/.installed-test ## kill and freeze workers and Redis under 10,000 tasks; prints what came of them
+	CHAOS_TASKS=$${CHAOS_TASKS:-10000} $(BIN)/pytest tests/chaos
 
 lint: $(VENV)/.installed-test ## check style, types, the direction of imports, and the documentation
 	$(BIN)/ruff check .

@@ -7,15 +7,21 @@ the ``RuntimeError`` of that ends the worker as well, unless it tries again.
 """
 
 import contextlib
+import logging
 from typing import Any
 
 import redis
 from celery.worker.consumer import Consumer as CeleryConsumer
+from celery.worker.state import maybe_shutdown
 from kombu.transport import TRANSPORT_ALIASES
 from kombu.transport.redis import Channel as RedisChannel
 from kombu.transport.redis import Transport as RedisTransport
 
+logger = logging.getLogger(__name__)
+
 CLOSE_ATTEMPTS = 1000
+FIRST_PAUSE_SECONDS = 0.5
+LONGEST_PAUSE_SECONDS = 2.0
 
 
 class Channel(RedisChannel):
@@ -43,6 +49,16 @@ class Consumer(CeleryConsumer):  # type: ignore[misc]  # celery has no types
                 super().on_close()
                 return
         super().on_close()
+
+    def ensure_connected(self, connection: Any) -> Any:
+        """Return the connection once the broker answers; it is asked every second or two, however long it was away."""
+
+        def warn(error: Exception, seconds: float) -> None:
+            logger.warning("The broker is not reachable, next try in %.1f s: %s", seconds, error)
+
+        return connection.ensure_connection(
+            warn, interval_start=FIRST_PAUSE_SECONDS, interval_max=LONGEST_PAUSE_SECONDS, callback=maybe_shutdown
+        )
 
 
 def outlive_broker() -> None:

@@ -1,0 +1,73 @@
+"""Clients as applications are: they post, take note of what was accepted, and try again when they are told to."""
+
+import threading
+import time
+from dataclasses import dataclass, field
+
+import httpx
+
+from tests.chaos.fleet import IMAGES, INFERENCE, Fleet
+
+PAUSE_SECONDS = 0.5
+SHORTEST_SECONDS = 15.0  # a short run is stretched, so that there is time for faults
+MANY = 2000
+FIELD = "inputs[0]image.source"
+
+
+@dataclass
+class Clients:
+    """Several clients in threads, which share the work of posting ``count`` images."""
+
+    fleet: Fleet
+    count: int
+    threads: int = 4
+    accepted: dict[str, int] = field(default_factory=dict)  # task ID to the index of its image
+    refused: int = 0
+    longest_seconds: float = 0.0
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+    _running: list[threading.Thread] = field(default_factory=list)
+
+    def start(self) -> None:
+        for number in range(self.threads):
+            share = range(number, self.count, self.threads)
+            thread = threading.Thread(target=self._post_all, args=(share,), daemon=True)
+            thread.start()
+            self._running.append(thread)
+
+    def wait(self, seconds: float) -> None:
+        deadline = time.monotonic() + seconds
+        for thread in self._running:
+            thread.join(max(0.0, deadline - time.monotonic()))
+            assert not thread.is_alive(), "the clients could not post all images in time"
+
+    @property
+    def posting(self) -> bool:
+        return any(thread.is_alive() for thread in self._running)
+
+    def _post_all(self, share: range) -> None:
+        with self.fleet.http() as http:
+            for number in share:
+                index = number % len(IMAGES)
+                task_id = self._post(http, index)
+                time.sleep(SHORTEST_SECONDS * self.threads / self.count if self.count < MANY else 0.0)
+                with self._lock:
+                    self.accepted[task_id] = index
+
+    def _post(self, http: httpx.Client, index: int) -> str:
+        while True:
+            start = time.monotonic()
+            try:
+                response = http.post(INFERENCE, files={FIELD: ("image.jpg", IMAGES[index])})
+            except httpx.TransportError:
+                time.sleep(PAUSE_SECONDS)
+                continue
+            with self._lock:
+                self.longest_seconds = max(self.longest_seconds, time.monotonic() - start)
+            if response.status_code == 202:
+                task_id: str = response.json()["task_id"]
+                return task_id
+            assert response.status_code in {429, 503}, response.text
+            assert int(response.headers["Retry-After"]) > 0
+            with self._lock:
+                self.refused += 1
+            time.sleep(PAUSE_SECONDS)
