@@ -1,21 +1,23 @@
 """Turns an accepted inference request into a task for the workers. The version is settled here, once and for all."""
 
+from dataclasses import replace
 from typing import Any
 
 from flask import Response
 
 from api.auth import account_id
 from api.errors import InvalidRequest, invalid_fields
+from api.idempotency import asked_key, idempotency
 from api.image_sources import ImageUrl
 from api.services import services
 from api.waiting import preferred_wait, wait_for
-from config.queues import TaskKind
+from config.queues import Priority, TaskKind
 from store.records import InferenceTarget, NetworkRecord
 from store.task_records import NewTask
 
 
-def accept_recognition(target: InferenceTarget, asked: dict[str, Any]) -> Response:
-    """Enqueue a recognition and return its task's ID.
+def recognition_task(target: InferenceTarget, asked: dict[str, Any]) -> NewTask:
+    """Return the task of a recognition.
 
     Raises:
         InvalidRequest: if there is no version to run, or the images are not as many as the network's inputs.
@@ -24,15 +26,13 @@ def accept_recognition(target: InferenceTarget, asked: dict[str, Any]) -> Respon
         raise InvalidRequest("This specification has no current version, so there is nothing to run.")
     _check_count(asked["inputs"], target.input_count)
     fields = {name: asked[name] for name in ("show_discarded", "max_predictions")}
-    return _accept(
-        TaskKind.RECOGNITION,
-        {"version_id": target.version_id, "network_id": target.network_id, **fields},
-        asked["inputs"],
+    return _new_task(
+        TaskKind.RECOGNITION, {"version_id": target.version_id, "network_id": target.network_id, **fields}, asked
     )
 
 
-def accept_tensors(network: NetworkRecord, asked: dict[str, Any]) -> Response:
-    """Enqueue a run of the network itself and return its task's ID.
+def tensors_task(network: NetworkRecord, asked: dict[str, Any]) -> NewTask:
+    """Return the task of a run of the network itself.
 
     Raises:
         InvalidRequest: if the images are not as many as the inputs, or a tensor is known not to exist.
@@ -40,7 +40,22 @@ def accept_tensors(network: NetworkRecord, asked: dict[str, Any]) -> Response:
     _check_count(asked["inputs"], len(network.preprocessing["inputs"]))
     _check_tensors(asked["output_tensors"], network)
     fields = {"network_id": network.id, "output_tensors": asked["output_tensors"]}
-    return _accept(TaskKind.TENSORS, fields, asked["inputs"])
+    return _new_task(TaskKind.TENSORS, fields, asked)
+
+
+def accept(new: NewTask) -> Response:
+    """Enqueue a task and return its ID, or that of the task that the same request made before.
+
+    Raises:
+        InvalidRequest: if the request's idempotency key is none.
+        Conflict: if another request was accepted under that key.
+    """
+    key = asked_key()
+    if key is not None:
+        new = replace(new, idempotency=idempotency(key, new))
+    task_id = services().queue.submit(new)
+    wait_for(task_id, preferred_wait() or 0, accepted=True)
+    return Response(f'{{"task_id":"{task_id}"}}', status=202, mimetype="application/json")
 
 
 def _check_count(inputs: list[Any], expected: int) -> None:
@@ -62,12 +77,17 @@ def _check_tensors(names: list[str] | None, network: NetworkRecord) -> None:
         raise invalid_fields(errors)
 
 
-def _accept(kind: TaskKind, fields: dict[str, Any], inputs: list[dict[str, Any]]) -> Response:
+def _new_task(kind: TaskKind, fields: dict[str, Any], asked: dict[str, Any]) -> NewTask:
     staged: list[bytes] = []
-    described = [_describe(item["image"], staged) for item in inputs]
-    task_id = services().queue.submit(NewTask(account_id(), kind, {**fields, "inputs": described}, staged))
-    wait_for(task_id, preferred_wait() or 0, accepted=True)
-    return Response(f'{{"task_id":"{task_id}"}}', status=202, mimetype="application/json")
+    described = [_describe(item["image"], staged) for item in asked["inputs"]]
+    return NewTask(
+        account_id(),
+        kind,
+        {**fields, "inputs": described},
+        staged,
+        priority=Priority(asked["priority"]),
+        deadline_seconds=asked["deadline_seconds"],
+    )
 
 
 def _describe(image: dict[str, Any], staged: list[bytes]) -> dict[str, Any]:

@@ -44,6 +44,12 @@ PREFER: JsonObject = {
     "description": "`wait=N` (RFC 7240): answer when the task has ended, or after N seconds, at most 60; `wait` alone "
     "is 30 seconds.",
 }
+IDEMPOTENCY_KEY: JsonObject = {
+    "in": "header",
+    "name": "Idempotency-Key",
+    "schema": {"type": "string", "minLength": 1, "maxLength": 255},
+    "description": "The same request under the same key gives the same task, for 24 hours.",
+}
 
 
 def blueprint(name: str, description: str) -> Any:

@@ -17,6 +17,7 @@ from api.app import create_app
 from api.native_loop import run_object_stores_natively
 from api.services import open_services
 from config.settings import Settings
+from store.deadlines import DeadlineKeeper
 from store.telemetry.reporter import Reporter
 
 # A thousand task IDs in one query fit in this; gunicorn's own bound is 8190 bytes, or none at all.
@@ -46,6 +47,7 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
             run_object_stores_natively()
         services = open_services(self._settings)
         Reporter(services.telemetry).start()
+        DeadlineKeeper(services.ledger).start()
         return create_app(self._settings, services)
 
 

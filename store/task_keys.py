@@ -14,6 +14,8 @@ LEASES_KEY = "recoq:leases"  # claimed tasks, sorted by when their lease runs ou
 MISSING_KEY = "recoq:missing"  # waiting tasks whose message is not in its queue, sorted by when that was seen first
 BACKLOG_KEY = "recoq:backlog"  # hash: pending tasks and staged bytes, in all and by account
 DRAINED_PREFIX = "recoq:drained:"  # + period: hash, tasks that ended in it, in all and by account
+DEADLINES_KEY = "recoq:deadlines"  # tasks that must have started by then and have not, sorted by it
+IDEMPOTENCY_PREFIX = "recoq:idempotency:"  # + account and digest of the key: hash, the task accepted under it
 ENDED_CHANNEL = "recoq:ended"  # the ids of tasks that end and that someone waits for
 COUNTER_KEY = "recoq:counter"  # the latest ID
 

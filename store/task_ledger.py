@@ -16,13 +16,15 @@ from redis import Redis
 
 from config.queues import TaskKind
 from store.backlog import UNLIMITED, Backlog, BacklogLimits
-from store.errors import NotFound
+from store.errors import Conflict, NotFound
 from store.redis_connection import redis_errors_as_unavailable
 from store.task_keys import (
     BACKLOG_KEY,
     COUNTER_KEY,
+    DEADLINES_KEY,
     DRAINED_PREFIX,
     ENDED_CHANNEL,
+    IDEMPOTENCY_PREFIX,
     INPUTS_PREFIX,
     LEASES_KEY,
     PENDING_NETWORKS_KEY,
@@ -33,9 +35,12 @@ from store.task_keys import (
 )
 from store.task_messages import ID_PLACEHOLDER, TAG_PLACEHOLDER, message_template
 from store.task_reading import READ_FIELDS, record_of
-from store.task_records import ClaimedTask, NewTask, Outcome, TaskRecord
+from store.task_records import Acceptance, ClaimedTask, NewTask, Outcome, TaskRecord
 
 CANCELLED = Outcome(error="Cancelled.")
+OVERDUE = Outcome(error="Deadline exceeded before the task could start.")
+REMEMBERED_SECONDS = 24 * 3600  # for so long an idempotency key means the same task
+MOST_OVERDUE_AT_ONCE = 1000
 
 
 class AttemptsExhausted(Exception):
@@ -58,11 +63,12 @@ class TaskLedger:
         self._backlog = Backlog(redis)
         self._limits = limits.as_json()
         self._ttl = task_ttl_seconds
-        self._submit = ledger_script(redis, "backlog", "networks", "submit")
+        self._submit = ledger_script(redis, "backlog", "networks", "idempotency", "submit")
         self._discard = ledger_script(redis, "backlog", "networks", "discard")
         self._claim = ledger_script(redis, "claim")
         self._finish = ledger_script(redis, "backlog", "networks", "finish")
         self._renew = ledger_script(redis, "renew")
+        self._find_overdue = ledger_script(redis, "find_overdue")
         self._postpone = ledger_script(redis, "postpone")
 
     def check(self) -> None:
@@ -73,27 +79,43 @@ class TaskLedger:
     # For the API: accept and read.
 
     def submit(self, new: NewTask) -> str:
-        """Accept a task: record it as pending, with its inputs, tell the workers, and return its ID.
+        """Accept a task, as ``accept`` does, and return its ID."""
+        return self.accept(new).task_id
+
+    def accept(self, new: NewTask) -> Acceptance:
+        """Record a task as pending, with its inputs, and tell the workers; or find that this was done before.
 
         Raises:
+            Conflict: if another request was accepted under the same idempotency key.
             QueueFull: if as much waits as may wait.
             Unavailable: if Redis is away; then the task was not accepted, or nobody knows its ID.
         """
         self._backlog.check_memory(new.account_id)
+        now = time.time()
         arguments: list[Any] = [TASK_PREFIX, INPUTS_PREFIX, new.account_id, new.kind.value, new.queue]
-        arguments += [orjson.dumps(new.request), time.time(), new.request.get("version_id", ""), self._limits]
+        arguments += [orjson.dumps(new.request), now, new.request.get("version_id", ""), self._limits]
         arguments += [new.network_id, PENDING_PREFIX]
-        arguments += [message_template(new.kind, new.queue), ID_PLACEHOLDER, TAG_PLACEHOLDER, *new.inputs]
-        keys = [COUNTER_KEY, WAITING_PREFIX + new.queue, BACKLOG_KEY, PENDING_NETWORKS_KEY, new.queue]
+        arguments += [message_template(new.kind, new.queue), ID_PLACEHOLDER, TAG_PLACEHOLDER]
+        arguments += [orjson.dumps(_options(new, now)), *new.inputs]
+        keys = [COUNTER_KEY, WAITING_PREFIX + new.queue, BACKLOG_KEY, PENDING_NETWORKS_KEY, new.queue, DEADLINES_KEY]
         with redis_errors_as_unavailable():
-            answer = self._submit(keys=keys, args=arguments)
-        if isinstance(answer, bytes):
-            raise self._backlog.refusal(answer.decode(), new.account_id)
-        return str(answer)
+            answer, *is_new = self._submit(keys=keys, args=arguments)
+        if is_new:
+            return Acceptance(answer.decode(), is_new=bool(is_new[0]))
+        if answer == b"conflict":
+            raise Conflict("Another request was sent under this idempotency key within the last 24 hours.")
+        raise self._backlog.refusal(answer.decode(), new.account_id)
 
     def discard(self, task_id: str) -> None:
         """Forget a task as if it had never been accepted."""
-        keys = [TASK_PREFIX + task_id, INPUTS_PREFIX + task_id, LEASES_KEY, BACKLOG_KEY, PENDING_NETWORKS_KEY]
+        keys = [
+            TASK_PREFIX + task_id,
+            INPUTS_PREFIX + task_id,
+            LEASES_KEY,
+            BACKLOG_KEY,
+            PENDING_NETWORKS_KEY,
+            DEADLINES_KEY,
+        ]
         with redis_errors_as_unavailable():
             self._discard(keys=keys, args=[task_id, WAITING_PREFIX, PENDING_PREFIX, ENDED_CHANNEL])
 
@@ -135,6 +157,12 @@ class TaskLedger:
         records = (record_of(task_id, row) for task_id, row in zip(task_ids, rows, strict=True) if row[0])
         return [record for record in records if record.account_id == account_id]
 
+    def end_overdue(self) -> int:
+        """End the tasks that have not started before their deadline, at most a thousand; return how many."""
+        with redis_errors_as_unavailable():
+            found = self._find_overdue(keys=[DEADLINES_KEY], args=[TASK_PREFIX, time.time(), MOST_OVERDUE_AT_ONCE])
+        return sum(self.finish(task_id.decode(), None, OVERDUE) for task_id in found)
+
     # For the workers: claim, renew, finish, postpone.
 
     def claim(
@@ -147,10 +175,12 @@ class TaskLedger:
             AttemptsExhausted: if it has been claimed ``max_attempts`` times before.
         """
         now = time.time()
-        keys = [TASK_PREFIX + task_id, INPUTS_PREFIX + task_id, LEASES_KEY]
+        keys = [TASK_PREFIX + task_id, INPUTS_PREFIX + task_id, LEASES_KEY, DEADLINES_KEY]
         arguments: list[Any] = [task_id, worker, now, now + lease_seconds, max_attempts, WAITING_PREFIX, int(alone)]
         with redis_errors_as_unavailable():
             answer = self._claim(keys=keys, args=arguments)
+        if answer[0] == b"overdue":
+            self.finish(task_id, None, OVERDUE)
         if answer[0] == b"last":
             raise LastAttempt(task_id)
         if answer[0] not in {b"claimed", b"exhausted"}:
@@ -174,7 +204,14 @@ class TaskLedger:
 
         With an ``attempt``, the outcome counts only if no later attempt has begun.
         """
-        keys = [TASK_PREFIX + task_id, INPUTS_PREFIX + task_id, LEASES_KEY, BACKLOG_KEY, PENDING_NETWORKS_KEY]
+        keys = [
+            TASK_PREFIX + task_id,
+            INPUTS_PREFIX + task_id,
+            LEASES_KEY,
+            BACKLOG_KEY,
+            PENDING_NETWORKS_KEY,
+            DEADLINES_KEY,
+        ]
         arguments: list[Any] = [task_id, "" if attempt is None else attempt, outcome.status.value]
         arguments += [outcome.error or "", outcome.data or b"", time.time(), self._ttl]
         arguments += [WAITING_PREFIX, outcome.stages or b"", DRAINED_PREFIX, PENDING_PREFIX, ENDED_CHANNEL]
@@ -190,3 +227,18 @@ class TaskLedger:
         """Let a task be tried again when its lease has run out, as if it had not been tried now."""
         with redis_errors_as_unavailable():
             self._postpone(keys=[TASK_PREFIX + claimed.id], args=[claimed.attempt])
+
+
+def _options(new: NewTask, now: float) -> dict[str, Any]:
+    """Return what most tasks do not have, for the script that accepts them."""
+    options: dict[str, Any] = {}
+    if new.deadline_seconds is not None:
+        options["deadline"] = now + new.deadline_seconds
+    if new.idempotency is not None:
+        key = f"{IDEMPOTENCY_PREFIX}{new.account_id}:{new.idempotency.key}"
+        options["idempotency"] = {
+            "key": key,
+            "fingerprint": new.idempotency.fingerprint,
+            "seconds": REMEMBERED_SECONDS,
+        }
+    return options

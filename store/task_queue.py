@@ -26,13 +26,14 @@ class TaskQueue:
         """Accept a task: record it, tell the workers, count it, and return its ID.
 
         Raises:
+            Conflict: if another request was accepted under the same idempotency key.
             QueueFull: if as much waits as may wait.
             Unavailable: if Redis is away; then the task was not accepted, or nobody knows its ID.
         """
-        task_id = self._ledger.submit(new)
-        if self._tally is not None:
+        accepted = self._ledger.accept(new)
+        if self._tally is not None and accepted.is_new:
             self._tally.count(ACCEPTED, new.kind.value, str(new.network_id))
-        return task_id
+        return accepted.task_id
 
     def resume(self, tasks: Iterable[FreeTask]) -> None:
         """Tell the workers of tasks that were lost or given back, ahead of those that wait.

@@ -24,11 +24,19 @@ def network_of(request: Mapping[str, Any]) -> int:
 
 
 @dataclass(frozen=True)
+class Idempotency:
+    """Under which key of its account a request is sent, and what it says; both as digests."""
+
+    key: str
+    fingerprint: str
+
+
+@dataclass(frozen=True)
 class NewTask:
     """A task that is about to be accepted.
 
     ``request`` is what the worker needs to know, as JSON; ``inputs`` are the bytes of the images that were sent along,
-    to which the request refers by index.
+    to which the request refers by index. If it has not started within ``deadline_seconds``, it ends as an error.
     """
 
     account_id: int
@@ -36,6 +44,8 @@ class NewTask:
     request: Mapping[str, Any]
     inputs: Sequence[bytes] = field(default=(), repr=False)
     priority: Priority = Priority.NORMAL
+    deadline_seconds: float | None = None
+    idempotency: Idempotency | None = None
 
     @property
     def queue(self) -> str:
@@ -46,6 +56,14 @@ class NewTask:
     def network_id(self) -> int:
         """The network that it needs; 0 if the request names none."""
         return network_of(self.request)
+
+
+@dataclass(frozen=True)
+class Acceptance:
+    """The ID of a task, and whether it was made now or by the same request before."""
+
+    task_id: str
+    is_new: bool
 
 
 @dataclass(frozen=True)

@@ -41,12 +41,16 @@ INFERENCE_MULTIPART: dict[str, Any] = {
         "inputs[0]image.crop_uniform_background": {"type": "boolean"},
         "show_discarded": {"type": "boolean"},
         "max_predictions": {"type": "integer", "minimum": 1},
+        "priority": {"type": "string", "enum": ["high", "normal", "low"]},
+        "deadline_seconds": {"type": "number", "exclusiveMinimum": 0},
     },
 }
 TENSORS_MULTIPART: dict[str, Any] = {
     **INFERENCE_MULTIPART,
     "properties": {
-        name: value for name, value in INFERENCE_MULTIPART["properties"].items() if name.startswith("inputs[0]")
+        name: value
+        for name, value in INFERENCE_MULTIPART["properties"].items()
+        if name not in ("show_discarded", "max_predictions")
     }
     | {"output_tensors": {"type": "string", "description": "A JSON array of names."}},
 }

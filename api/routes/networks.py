@@ -6,8 +6,8 @@ from typing import Any
 from flask import Response, request
 
 from api.auth import account_id
-from api.dispatch import accept_tensors
-from api.endpoint import OWN_ID, PAGE_ARGUMENTS, blueprint, endpoint, request_body
+from api.dispatch import accept, tensors_task
+from api.endpoint import IDEMPOTENCY_KEY, OWN_ID, PAGE_ARGUMENTS, PREFER, blueprint, endpoint, request_body
 from api.network_uploads import create_network
 from api.pagination import asked_page, page_answer
 from api.routes.examples import INFERENCE, NETWORK_MULTIPART, TENSORS_MULTIPART
@@ -113,13 +113,14 @@ def delete_network(network_id: int) -> Response:
     takes=TensorsRequestSchema,
     gives=TaskIdSchema,
     status=202,
-    errors=(404,),
+    errors=(404, 409),
+    arguments=[PREFER, IDEMPOTENCY_KEY],
     examples=INFERENCE,
     multipart=TENSORS_MULTIPART,
 )
 def run_network(asked: JsonObject, network_id: int) -> Response:
     """Run images through a network; the task holds the raw tensors."""
-    return accept_tensors(services().networks.get(account_id(), network_id), asked)
+    return accept(tensors_task(services().networks.get(account_id(), network_id), asked))
 
 
 @endpoint(
@@ -129,10 +130,11 @@ def run_network(asked: JsonObject, network_id: int) -> Response:
     takes=TensorsRequestSchema,
     gives=TaskIdSchema,
     status=202,
-    errors=(404,),
+    errors=(404, 409),
+    arguments=[PREFER, IDEMPOTENCY_KEY],
     examples=INFERENCE,
     multipart=TENSORS_MULTIPART,
 )
 def run_public_network(asked: JsonObject, slug: str) -> Response:
     """Run images through a public network; the task holds the raw tensors."""
-    return accept_tensors(services().networks.get(None, slug), asked)
+    return accept(tensors_task(services().networks.get(None, slug), asked))

@@ -5,8 +5,8 @@ from typing import Any
 from flask import Response
 
 from api.auth import account_id
-from api.dispatch import accept_recognition
-from api.endpoint import OWN_ID, PAGE_ARGUMENTS, blueprint, endpoint
+from api.dispatch import accept, recognition_task
+from api.endpoint import IDEMPOTENCY_KEY, OWN_ID, PAGE_ARGUMENTS, PREFER, blueprint, endpoint
 from api.pagination import asked_page, page_answer
 from api.routes.examples import INFERENCE, INFERENCE_MULTIPART, NEW_SPEC
 from api.schemas.answers import TaskIdSchema
@@ -103,13 +103,14 @@ def list_versions_of_spec(spec_id: int) -> JsonObject:
     takes=RecognitionRequestSchema,
     gives=TaskIdSchema,
     status=202,
-    errors=(404,),
+    errors=(404, 409),
+    arguments=[PREFER, IDEMPOTENCY_KEY],
     examples=INFERENCE,
     multipart=INFERENCE_MULTIPART,
 )
 def run_spec(asked: JsonObject, spec_id: int) -> Response:
     """Recognise images with the version that is current now."""
-    return accept_recognition(services().versions.target_of_spec(account_id(), spec_id), asked)
+    return accept(recognition_task(services().versions.target_of_spec(account_id(), spec_id), asked))
 
 
 @endpoint(
@@ -119,10 +120,11 @@ def run_spec(asked: JsonObject, spec_id: int) -> Response:
     takes=RecognitionRequestSchema,
     gives=TaskIdSchema,
     status=202,
-    errors=(404,),
+    errors=(404, 409),
+    arguments=[PREFER, IDEMPOTENCY_KEY],
     examples=INFERENCE,
     multipart=INFERENCE_MULTIPART,
 )
 def run_public_spec(asked: JsonObject, slug: str) -> Response:
     """Recognise images with the current version of a public specification."""
-    return accept_recognition(services().versions.target_of_spec(None, slug), asked)
+    return accept(recognition_task(services().versions.target_of_spec(None, slug), asked))

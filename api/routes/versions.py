@@ -5,8 +5,8 @@ from typing import Any
 from flask import Response
 
 from api.auth import account_id
-from api.dispatch import accept_recognition
-from api.endpoint import OWN_ID, PAGE_ARGUMENTS, blueprint, endpoint
+from api.dispatch import accept, recognition_task
+from api.endpoint import IDEMPOTENCY_KEY, OWN_ID, PAGE_ARGUMENTS, PREFER, blueprint, endpoint
 from api.errors import invalid_fields
 from api.pagination import asked_page, page_answer
 from api.post_processing_checks import check_tensors, complete
@@ -84,10 +84,11 @@ def delete_version(version_id: int) -> Response:
     takes=RecognitionRequestSchema,
     gives=TaskIdSchema,
     status=202,
-    errors=(404,),
+    errors=(404, 409),
+    arguments=[PREFER, IDEMPOTENCY_KEY],
     examples=INFERENCE,
     multipart=INFERENCE_MULTIPART,
 )
 def run_version(asked: JsonObject, version_id: int) -> Response:
     """Recognise images with this version."""
-    return accept_recognition(services().versions.target_of_version(account_id(), version_id), asked)
+    return accept(recognition_task(services().versions.target_of_version(account_id(), version_id), asked))

@@ -4,10 +4,12 @@ import math
 from typing import Any, ClassVar
 
 from marshmallow import ValidationError, fields, validates_schema
+from marshmallow.validate import OneOf, Range
 
 from api.image_sources import ImageUrl, SentImage, read_source
-from api.schemas.fields import Flag, Items, Real, Record, StrictSchema, Whole, messages
+from api.schemas.fields import Flag, Items, Real, Record, StrictSchema, Text, Whole, messages
 from api.schemas.preprocessing import NonEmptyText
+from config.queues import Priority
 
 
 class Source(fields.Field[SentImage | ImageUrl]):
@@ -93,24 +95,37 @@ class InputSchema(StrictSchema):
     image = Record(ImageSchema, required=True)
 
 
-class RecognitionRequestSchema(StrictSchema):
-    """Images to be labelled."""
+class RunSchema(StrictSchema):
+    """What every inference takes: the images of one run, and how it is to be treated among others."""
 
     inputs = Items(
         Record(InputSchema), shortest=1, required=True, metadata={"description": "One per input of the network."}
     )
+    priority = Text(
+        load_default=Priority.NORMAL.value,
+        validate=OneOf([priority.value for priority in Priority]),
+        metadata={"description": "Against what else waits; low work is slowed down, and never stopped."},
+    )
+    deadline_seconds = Real(
+        load_default=None,
+        allow_none=True,
+        validate=Range(min=0, min_inclusive=False, error="Must be more than 0."),
+        metadata={"description": "A task that has not started within this time ends as an error."},
+    )
+
+
+class RecognitionRequestSchema(RunSchema):
+    """Images to be labelled."""
+
     show_discarded = Flag(load_default=False, metadata={"description": "Also return what did not pass its threshold."})
     max_predictions = Whole(
         minimum=1, load_default=100, metadata={"description": "Bound on predicted and discarded objects together."}
     )
 
 
-class TensorsRequestSchema(StrictSchema):
+class TensorsRequestSchema(RunSchema):
     """Images to be run through a network."""
 
-    inputs = Items(
-        Record(InputSchema), shortest=1, required=True, metadata={"description": "One per input of the network."}
-    )
     output_tensors = Items(
         NonEmptyText(),
         shortest=1,

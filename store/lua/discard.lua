@@ -1,6 +1,6 @@
 -- Forgets a task as if it had never been accepted.
 -- Stands after backlog.lua and networks.lua.
--- KEYS: task, inputs, leases, backlog, networks with pending tasks    ARGV: id, waiting prefix, pending prefix, channel for those who wait
+-- KEYS: task, inputs, leases, backlog, networks with pending tasks, deadlines    ARGV: id, waiting prefix, pending prefix, channel for those who wait
 local task = redis.call('HMGET', KEYS[1], 'status', 'queue', 'awaited')
 if task[1] == 'pending' then
   redis.call('ZREM', ARGV[2] .. task[2], ARGV[1])
@@ -8,5 +8,6 @@ if task[1] == 'pending' then
   unlist_for_network(KEYS[5], ARGV[3], KEYS[1], ARGV[1])
 end
 redis.call('ZREM', KEYS[3], ARGV[1])
+redis.call('ZREM', KEYS[6], ARGV[1])
 redis.call('DEL', KEYS[1], KEYS[2])
 if task[3] then redis.call('PUBLISH', ARGV[4], ARGV[1]) end

@@ -1,6 +1,6 @@
 -- Ends a task once: the first final state wins, and an outcome of an attempt that was superseded is dropped.
 -- Stands after backlog.lua and networks.lua.
--- KEYS: task, inputs, leases, backlog, networks with pending tasks
+-- KEYS: task, inputs, leases, backlog, networks with pending tasks, deadlines
 -- ARGV: id, attempt ('' for whoever asks), status, error, data, now (seconds), time to live (seconds), waiting prefix,
 --       stages ('' if it did not run), drained prefix, pending prefix, channel for those who wait
 -- Returns 1 if this call ended the task, else 0.
@@ -18,6 +18,7 @@ redis.call('HDEL', KEYS[1], 'request', 'awaited')
 redis.call('EXPIRE', KEYS[1], ARGV[7])
 redis.call('DEL', KEYS[2])
 redis.call('ZREM', KEYS[3], ARGV[1])
+redis.call('ZREM', KEYS[6], ARGV[1])
 redis.call('ZREM', ARGV[8] .. task[3], ARGV[1])
 count_out(KEYS[4], KEYS[1])
 count_end(ARGV[10], KEYS[1], ARGV[6])

@@ -1,21 +1,26 @@
 -- Accepts a task: gives it an ID, writes its record and its staged inputs, lists it as waiting, and tells the workers,
 -- in one step.
--- Stands after backlog.lua and networks.lua.
--- KEYS: counter, waiting index of the queue, backlog, networks with pending tasks, the queue
+-- Stands after backlog.lua, networks.lua and idempotency.lua.
+-- KEYS: counter, waiting index of the queue, backlog, networks with pending tasks, the queue, deadlines
 -- ARGV: task prefix, inputs prefix, account, kind, queue, request, now (seconds), version ('' for none),
 --       limits (JSON), network, pending prefix, message, placeholder of the ID in it,
---       placeholder of the tag in it, input bytes ...
--- Returns the ID, or the name of the limit that kept the task out.
+--       placeholder of the tag in it, options (JSON: deadline in seconds, idempotency), input bytes ...
+-- Returns the ID and 1, or 0 if it was accepted before; or only the name of the limit that kept the task out, or
+-- 'conflict' if another one was accepted before.
+local options = cjson.decode(ARGV[15])
+local before = accepted_before(options.idempotency)
+if before == 'conflict' then return {before} end
+if before then return {before, 0} end
 local bytes = 0
-for index = 15, #ARGV do bytes = bytes + #ARGV[index] end
+for index = 16, #ARGV do bytes = bytes + #ARGV[index] end
 local limit = exceeded_limit(KEYS[3], ARGV[3], bytes, cjson.decode(ARGV[9]))
-if limit then return limit end
+if limit then return {limit} end
 local id = redis.call('INCR', KEYS[1])
 redis.call('HSET', ARGV[1] .. id,
   'account', ARGV[3], 'kind', ARGV[4], 'queue', ARGV[5], 'request', ARGV[6],
   'status', 'pending', 'created', ARGV[7], 'updated', ARGV[7], 'attempts', 0, 'version', ARGV[8],
   'bytes', bytes, 'network', ARGV[10])
-for index = 15, #ARGV do
+for index = 16, #ARGV do
   redis.call('RPUSH', ARGV[2] .. id, ARGV[index])
 end
 redis.call('ZADD', KEYS[2], ARGV[7], id)
@@ -24,4 +29,9 @@ list_for_network(KEYS[4], ARGV[11], ARGV[10], id, ARGV[7])
 local message = string.gsub(ARGV[12], ARGV[13], tostring(id))
 message = string.gsub(message, ARGV[14], 'first-of-' .. tostring(id))
 redis.call('LPUSH', KEYS[5], message)
-return id
+if options.deadline then
+  redis.call('HSET', ARGV[1] .. id, 'deadline', options.deadline)
+  redis.call('ZADD', KEYS[6], options.deadline, id)
+end
+remember_accepted(options.idempotency, id)
+return {tostring(id), 1}

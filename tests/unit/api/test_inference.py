@@ -1,6 +1,7 @@
 """Accepting images, in every form that a body may have."""
 
 import base64
+import time
 from dataclasses import replace
 from typing import Any
 
@@ -345,3 +346,33 @@ def test_full_queue_is_429_and_says_when_to_come_back(
     assert response.status_code == 429
     assert 1 <= int(response.headers["Retry-After"]) <= 60
     assert "Your account has as many tasks" in response.get_json()["error"]
+
+
+def test_priority_and_deadline_go_with_the_task(
+    admin: Caller, path: str, services: Services, api_settings: Settings
+) -> None:
+    body = {**image(), "priority": "high", "deadline_seconds": 0.001}
+    task_id = admin.post(path, json=body).get_json()["task_id"]
+    with redis.Redis.from_url(api_settings.redis_url) as client:
+        queue = client.hget(f"recoq:task:{task_id}", "queue")
+    assert queue is not None
+    assert queue.startswith(b"recoq.high.")
+    time.sleep(0.002)
+    services.ledger.end_overdue()
+    task = admin.get(f"/tasks/{task_id}").get_json()
+    assert (task["status"], task["error"]) == ("error", "Deadline exceeded before the task could start.")
+
+
+@pytest.mark.parametrize(
+    ("argument", "value"),
+    [
+        ("priority", "urgent"),
+        ("priority", 1),
+        ("deadline_seconds", 0),
+        ("deadline_seconds", -1),
+        ("deadline_seconds", "1"),
+    ],
+)
+def test_wrong_priorities_and_deadlines_are_named(admin: Caller, path: str, argument: str, value: Any) -> None:
+    response = admin.post(path, json={**image(), argument: value})
+    assert (response.status_code, list(response.get_json()["errors"])) == (400, [argument])
