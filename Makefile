@@ -25,7 +25,7 @@ lint: $(VENV)/.installed-test ## check style, types, the direction of imports, a
 docs: $(VENV)/.installed-test ## serve the documentation on http://127.0.0.1:8001
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs serve --dev-addr 127.0.0.1:8001
 
-bench: $(VENV)/.installed-test ## measure speed; writes benchmarks/RESULTS.md
+bench: $(VENV)/.installed-bench ## measure speed; writes benchmarks/RESULTS.md and its plots
 	$(BIN)/python -m benchmarks
 
 demo: $(VENV)/.installed-test ## train the demo models again and show how good they are
@@ -45,6 +45,10 @@ $(VENV)/bin/python:
 $(VENV)/.installed: $(VENV)/bin/python setup.cfg constraints.txt
 	@echo "Installing Recoq with torch and torchvision. The first time this downloads several gigabytes."
 	$(PIP) -e '.[worker]'
+	@touch $@
+
+$(VENV)/.installed-bench: $(VENV)/.installed-test
+	$(PIP) -e '.[worker,test,bench]'
 	@touch $@
 
 $(VENV)/.installed-test: $(VENV)/.installed scripts/install-browser

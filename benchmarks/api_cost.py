@@ -17,6 +17,7 @@ from typing import Any
 import httpx
 import psutil
 
+from benchmarks.results import write_section
 from benchmarks.workload import PREPROCESSING, jpegs
 from cli.redis_server import free_loopback_port, prepare_redis, wait_for_redis
 from store.accounts import Accounts
@@ -187,5 +188,9 @@ def table(costs: ApiCosts) -> str:
     return "\n".join([*lines, "", f"Memory of the process: {costs.memory_mebibytes:.0f} MiB; torch is {loaded}."])
 
 
-if __name__ == "__main__":
-    print(table(measure()))
+def run(seconds: float, networks: list[str]) -> str:
+    """Measure, write the section, and return the figures; the number of requests is fixed."""
+    figures = table(measure())
+    intro = "CPU time of the API's process for each request, over real HTTP."
+    write_section("api-cost", "What a request costs the API", f"{intro}\n\n{figures}")
+    return figures

@@ -1,14 +1,16 @@
-"""The client of the benchmark: posts images and polls their tasks, as many at once as asked.
+"""The client of the benchmarks: posts images and waits for their results, as many at once as asked.
 
-``python -m benchmarks.load URL KEY SPEC_ID CLIENTS SECONDS`` runs in a process of its own and prints a JSON object, so
-that its work is not counted with anyone else's.
+``python -m benchmarks.load URL KEY SPEC_ID CLIENTS SECONDS [--protocol P]`` runs in a process of its own and prints
+a JSON object, so that its work is not counted with anyone else's. Every contender gets the same images from the same
+client; the protocol is how its results are got.
 """
 
+import argparse
 import asyncio
 import json
 import statistics
-import sys
 import time
+from typing import Any
 
 import aiohttp
 
@@ -19,65 +21,115 @@ LONGEST_POLL_SECONDS = 0.2
 WARM_UP_SECONDS = 3.0
 
 
-class Load:
-    """A number of clients that each keep one task under way."""
+class Recoq:
+    """Posts to a specification and polls the task."""
 
     def __init__(self, session: aiohttp.ClientSession, spec_id: str) -> None:
         self._session = session
-        self._spec_id = spec_id
+        self._path = f"/v0.7/recognition/specs/{spec_id}/inference"
+
+    async def recognise(self, image: bytes) -> None:
+        """Return when the image has been recognised."""
+        task_id = (await _post(self._session, self._path, "inputs[0]image.source", image))["task_id"]
+        await _poll(self._session, f"/v0.7/tasks/{task_id}", success="success", error="error")
+
+
+class Tutorial:
+    """Posts to Flask and polls the result backend of Celery."""
+
+    def __init__(self, session: aiohttp.ClientSession, spec_id: str) -> None:
+        self._session = session
+
+    async def recognise(self, image: bytes) -> None:
+        """Return when the image has been recognised."""
+        task_id = (await _post(self._session, "/predict", "image", image))["task_id"]
+        await _poll(self._session, f"/result/{task_id}", success="SUCCESS", error="FAILURE")
+
+
+class Synchronous:
+    """Posts and gets the result at once."""
+
+    def __init__(self, session: aiohttp.ClientSession, spec_id: str) -> None:
+        self._session = session
+
+    async def recognise(self, image: bytes) -> None:
+        """Return when the image has been recognised."""
+        await _post(self._session, "/predict", "image", image)
+
+
+PROTOCOLS = {"recoq": Recoq, "tutorial": Tutorial, "synchronous": Synchronous}
+
+
+async def _post(session: aiohttp.ClientSession, path: str, field: str, image: bytes) -> Any:
+    form = aiohttp.FormData()
+    form.add_field(field, image, filename="image.jpg")
+    async with session.post(path, data=form) as response:
+        response.raise_for_status()
+        return await response.json()
+
+
+async def _poll(session: aiohttp.ClientSession, path: str, *, success: str, error: str) -> None:
+    pause = FIRST_POLL_SECONDS
+    while True:
+        await asyncio.sleep(pause)
+        async with session.get(path) as response:
+            response.raise_for_status()
+            task = await response.json()
+        if task["status"] == error:
+            raise RuntimeError(f"{path} failed: {task}")
+        if task["status"] == success:
+            return
+        pause = min(pause * 1.5, LONGEST_POLL_SECONDS)
+
+
+class Load:
+    """A number of clients that each keep one image under way."""
+
+    def __init__(self, contender: Recoq | Tutorial | Synchronous) -> None:
+        self._contender = contender
         self._images = jpegs()
-        self.finished: list[tuple[float, float]] = []  # when each task was seen to end, and how long it took
+        self.finished: list[tuple[float, float]] = []  # when each image was done, and how long it took
 
     async def run(self, clients: int, seconds: float) -> None:
-        """Keep ``clients`` tasks under way for ``seconds``."""
+        """Keep ``clients`` images under way for ``seconds``."""
         end = time.perf_counter() + seconds
         await asyncio.gather(*(self._client(number, end) for number in range(clients)))
 
     async def _client(self, number: int, end: float) -> None:
         turn = number
         while (start := time.perf_counter()) < end:
-            await self._recognise(self._images[turn % len(self._images)])
+            await self._contender.recognise(self._images[turn % len(self._images)])
             self.finished.append((time.perf_counter(), time.perf_counter() - start))
             turn += 1
 
-    async def _recognise(self, image: bytes) -> None:
-        form = aiohttp.FormData()
-        form.add_field("inputs[0]image.source", image, filename="image.jpg")
-        async with self._session.post(f"/v0.7/recognition/specs/{self._spec_id}/inference", data=form) as response:
-            task_id = (await response.json())["task_id"]
-        pause = FIRST_POLL_SECONDS
-        while True:
-            await asyncio.sleep(pause)
-            async with self._session.get(f"/v0.7/tasks/{task_id}") as response:
-                task = await response.json()
-            if task["status"] == "error":
-                raise RuntimeError(task["error"])
-            if task["status"] == "success":
-                return
-            pause = min(pause * 1.5, LONGEST_POLL_SECONDS)
 
-
-async def measure(url: str, key: str, spec_id: str, clients: int, seconds: float) -> dict[str, float]:
-    """Return throughput and median latency, after a warm-up."""
+async def measure(arguments: argparse.Namespace) -> dict[str, float]:
+    """Return throughput and latency, after a warm-up."""
     connector = aiohttp.TCPConnector(limit=0)
-    async with aiohttp.ClientSession(url, headers={"X-API-KEY": key}, connector=connector) as session:
-        load = Load(session, spec_id)
-        await load.run(clients, WARM_UP_SECONDS)
+    async with aiohttp.ClientSession(
+        arguments.url, headers={"X-API-KEY": arguments.key}, connector=connector
+    ) as session:
+        load = Load(PROTOCOLS[arguments.protocol](session, arguments.spec_id))
+        await load.run(arguments.clients, WARM_UP_SECONDS)
         load.finished.clear()
         start = time.perf_counter()
-        await load.run(clients, seconds)
+        await load.run(arguments.clients, arguments.seconds)
         elapsed = max(end for end, _ in load.finished) - start
-    durations = [duration for _, duration in load.finished]
+    durations = sorted(1000 * duration for _, duration in load.finished)
     return {
         "images_per_second": len(durations) / elapsed,
-        "median_milliseconds": 1000 * statistics.median(durations),
+        "median_milliseconds": statistics.median(durations),
+        "p99_milliseconds": durations[int(0.99 * (len(durations) - 1))],
     }
 
 
 def main() -> None:
     """Run one load and print its figures."""
-    url, key, spec_id, clients, seconds = sys.argv[1:]
-    print(json.dumps(asyncio.run(measure(url, key, spec_id, int(clients), float(seconds)))))
+    parser = argparse.ArgumentParser(description=__doc__)
+    for name, kind in (("url", str), ("key", str), ("spec_id", str), ("clients", int), ("seconds", float)):
+        parser.add_argument(name, type=kind)
+    parser.add_argument("--protocol", choices=PROTOCOLS, default="recoq")
+    print(json.dumps(asyncio.run(measure(parser.parse_args()))))
 
 
 if __name__ == "__main__":

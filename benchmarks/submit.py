@@ -1,10 +1,9 @@
 """Whether ``recoq submit`` keeps a service as busy as the load generator of ``make bench`` does.
 
-``python -m benchmarks.submit`` runs the two in turn, on the same service in the same minutes, with as many images
+``python -m benchmarks submit`` runs the two in turn, on the same service in the same minutes, with as many images
 under way; the ratio is what counts. Both speak from the machine that also serves, so what a client costs is felt.
 """
 
-import argparse
 import json
 import statistics
 import subprocess
@@ -14,11 +13,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks.__main__ import CLIENTS, measure, push
+from benchmarks.results import write_section
+from benchmarks.speed import measure, push
 from benchmarks.workload import BUILDERS, jpegs, write_model_folder
 from tests.service import Service, running_service
 
 ROUNDS = 2
+CLIENTS = 64
 
 
 @dataclass(frozen=True)
@@ -76,17 +77,10 @@ def table(comparisons: list[SubmitComparison]) -> str:
     return "\n".join(lines)
 
 
-def main() -> None:
-    """Measure and print the figures."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seconds", type=float, default=15, help="length of each measurement")
-    parser.add_argument("--network", choices=BUILDERS, action="append", help="this one only")
-    arguments = parser.parse_args()
+def run(seconds: float, networks: list[str]) -> str:
+    """Measure, write the section, and return the figures."""
     with tempfile.TemporaryDirectory() as folder, running_service(Path(folder) / "data") as service:
-        names = arguments.network or list(BUILDERS)
-        comparisons = [compare(service, name, Path(folder) / BUILDERS[name], arguments.seconds) for name in names]
-    print(table(comparisons))
-
-
-if __name__ == "__main__":
-    main()
+        comparisons = [compare(service, name, Path(folder) / BUILDERS[name], seconds) for name in networks]
+    body = f"{CLIENTS} images under way. The load generator is that of the other sections.\n\n{table(comparisons)}"
+    write_section("submit", "`recoq submit` against the load generator", body)
+    return table(comparisons)

@@ -17,6 +17,7 @@ import aiohttp
 from redis import Redis
 
 from benchmarks.api_cost import RunningApi, running_api
+from benchmarks.results import write_section
 from config.queues import TaskKind
 from store.accounts import Accounts
 from store.database import Database
@@ -148,6 +149,14 @@ def table(figures: WaitFigures) -> str:
     ]
     rest = f"A wait takes {figures.kilobytes_per_wait:.0f} KiB of the API; a process has {figures.threads} threads."
     return "\n".join([*lines, "", rest])
+
+
+def run(seconds: float, networks: list[str]) -> str:
+    """Measure, write the section, and return the figures; how many wait is fixed."""
+    figures = table(measure())
+    intro = f"Two API processes, tasks that end one by one, {ENDS_PER_SECOND} in a second."
+    write_section("waits", "What waiting clients cost", f"{intro}\n\n{figures}")
+    return figures
 
 
 if __name__ == "__main__":

@@ -32,6 +32,7 @@ PREPROCESSING = {
         }
     ],
     "batched_output": True,
+    "precision": "auto",
 }
 
 

@@ -1,0 +1,63 @@
+"""Draws the plots of the results as SVG files, the same bytes for the same figures."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import matplotlib
+
+matplotlib.use("svg")
+matplotlib.rcParams.update({"svg.hashsalt": "recoq", "svg.fonttype": "none", "font.size": 10, "axes.grid": True})
+matplotlib.rcParams.update({"grid.alpha": 0.3, "axes.spines.top": False, "axes.spines.right": False})
+
+from matplotlib import pyplot  # noqa: E402  # after the choice of what draws
+from matplotlib.axes import Axes  # noqa: E402
+from matplotlib.figure import Figure  # noqa: E402
+
+PANEL_INCHES = (4.8, 3.6)
+Loads = Mapping[int, Mapping[str, float]]
+
+
+def plot_throughput(rates: Mapping[str, Mapping[str, float]], folder: Path) -> None:
+    """Draw images per second against the batch size of the bare loop, a panel for each network."""
+    figure, panels = _panels(list(rates))
+    for panel, by_size in zip(panels, rates.values(), strict=True):
+        sizes = [int(size) for size in by_size]
+        panel.plot(sizes, list(by_size.values()), marker="o", color="tab:blue")
+        panel.set_xscale("log", base=2)
+        panel.set_xticks(sizes, [str(size) for size in sizes])
+        panel.set_ylim(bottom=0)
+        panel.set_xlabel("images in a batch")
+    panels[0].set_ylabel("images/s, bare loop")
+    _save(figure, folder / "throughput.svg")
+
+
+def plot_latency(networks: Mapping[str, Mapping[str, Loads]], folder: Path) -> None:
+    """Draw median time against images per second, a point for each number of clients, a panel for each network."""
+    figure, panels = _panels(list(networks))
+    for panel, contenders in zip(panels, networks.values(), strict=True):
+        for contender, loads in contenders.items():
+            rates = [load["images_per_second"] for load in loads.values()]
+            times = [load["median_milliseconds"] for load in loads.values()]
+            panel.plot(rates, times, marker="o", label=contender)
+            for clients, rate, time in zip(loads, rates, times, strict=True):
+                panel.annotate(str(clients), (rate, time), textcoords="offset points", xytext=(4, 4), fontsize=8)
+        panel.set_yscale("log")
+        panel.set_xlim(left=0)
+        panel.set_xlabel("images/s (points: number of clients)")
+        panel.legend(frameon=False)
+    panels[0].set_ylabel("median time to result, ms")
+    _save(figure, folder / "latency.svg")
+
+
+def _panels(titles: list[str]) -> tuple[Figure, list[Axes]]:
+    width, height = PANEL_INCHES
+    figure, panels = pyplot.subplots(1, len(titles), figsize=(width * len(titles), height), squeeze=False)
+    for panel, title in zip(panels[0], titles, strict=True):
+        panel.set_title(title)
+    return figure, list(panels[0])
+
+
+def _save(figure: Figure, path: Path) -> None:
+    figure.tight_layout()
+    figure.savefig(path, metadata={"Date": None})
+    pyplot.close(figure)

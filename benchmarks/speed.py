@@ -1,0 +1,158 @@
+"""Throughput and latency of Recoq, LitServe, and Flask with Celery, against a bare loop, in one run.
+
+All get the same images from the same load generator, on the same machine in the same minutes, one after the other, with
+the same network in the same precision.
+"""
+
+import json
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from benchmarks.contenders.running import flask_celery, litserve
+from benchmarks.plots import plot_latency, plot_throughput
+from benchmarks.results import write_section
+from benchmarks.workload import BUILDERS, write_model_folder
+from tests.service import Service, running_service
+
+CLIENTS = (1, 16, 64)
+RECOQ, LITSERVE, TUTORIAL = "Recoq", "LitServe", "Flask + Celery"
+FOLDER = Path(__file__).parent
+Loads = dict[int, dict[str, float]]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One network: the bare loop, and each contender under each number of clients."""
+
+    network: str
+    precision: str
+    bare: dict[str, Any]
+    loads: dict[str, Loads]
+
+    def ratio(self, contender: str, clients: int) -> float:
+        """Return the images per second of a contender over those of the bare loop."""
+        rate: float = self.loads[contender][clients]["images_per_second"] / self.bare["images_per_second"]
+        return rate
+
+    @property
+    def over_litserve(self) -> float:
+        """Recoq over LitServe, images per second at most clients."""
+        most = CLIENTS[-1]
+        return self.ratio(RECOQ, most) / self.ratio(LITSERVE, most)
+
+    @property
+    def added_milliseconds(self) -> float:
+        """What the service adds to one decode and one forward when nothing else runs."""
+        added: float = self.loads[RECOQ][1]["median_milliseconds"] - self.bare["lone_milliseconds"]
+        return added
+
+
+def measure(*arguments: object) -> dict[str, Any]:
+    """Run a measuring module in a process of its own and return the JSON object that it prints."""
+    command = [sys.executable, "-m", *map(str, arguments)]
+    result: dict[str, Any] = json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout)
+    return result
+
+
+def push(service: Service, folder: Path) -> int:
+    """Deploy a model folder and return the ID of its specification."""
+    command = [sys.executable, "-m", "cli", "push", str(folder), "--url", service.url, "--key", service.key]
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    specs = httpx.get(f"{service.url}/v0.7/recognition/specs", headers={"X-API-KEY": service.key}).json()
+    spec_id: int = specs["results"][-1]["id"]
+    return spec_id
+
+
+def precision_of(service: Service, spec_id: int) -> str:
+    """Return the precision that the deployment of a specification's network has chosen."""
+    with httpx.Client(base_url=f"{service.url}/v0.7", headers={"X-API-KEY": service.key}) as client:
+        version = client.get("/recognition/versions").raise_for_status().json()["results"][-1]
+        assert version["spec_id"] == spec_id
+        network = client.get(f"/networks/{version['network_id']}").raise_for_status().json()
+        report = client.get(f"/tasks/{network['task_id']}").raise_for_status().json()["data"]
+    precision: str = report["precision"]
+    return precision
+
+
+def compare(name: str, folder: Path, seconds: float) -> Comparison:
+    """Measure one network in all ways, each with the machine to itself."""
+    builder = BUILDERS[name]
+    folder.mkdir()
+    write_model_folder(builder, folder / "model")
+    with running_service(folder / "data") as service:
+        spec_id = push(service, folder / "model")
+        precision = precision_of(service, spec_id)
+        recoq = _loads(service.url, service.key, spec_id, "recoq", seconds)
+    bare = measure("benchmarks.bare_loop", builder, precision, seconds)
+    with litserve(builder, precision, bare["batch_size"], folder) as url:
+        synchronous = _loads(url, "none", 0, "synchronous", seconds)
+    with flask_celery(builder, precision, folder) as url:
+        tutorial = _loads(url, "none", 0, "tutorial", seconds)
+    return Comparison(name, precision, bare, {RECOQ: recoq, LITSERVE: synchronous, TUTORIAL: tutorial})
+
+
+def _loads(url: str, key: str, spec_id: int, protocol: str, seconds: float) -> Loads:
+    return {
+        clients: measure("benchmarks.load", url, key, spec_id, clients, seconds, "--protocol", protocol)
+        for clients in CLIENTS
+    }
+
+
+def table(comparisons: list[Comparison]) -> str:
+    """Return the figures as Markdown."""
+    head = " | ".join(f"{clients} client{'s' * (clients > 1)}: img/s · ratio · median, p99 ms" for clients in CLIENTS)
+    lines = [f"| network | what | {head} |", "| --- " * (2 + len(CLIENTS)) + "|"]
+    for each in comparisons:
+        bare = each.bare
+        lines.append(
+            f"| {each.network}, {each.precision} | bare loop, batches of {bare['batch_size']} "
+            f"| lone: {bare['lone_milliseconds']:.1f} ms | | **{bare['images_per_second']:.1f}** · 1.00 |"
+        )
+        for contender, loads in each.loads.items():
+            cells = " | ".join(
+                f"{load['images_per_second']:.1f} · **{each.ratio(contender, clients):.2f}** · "
+                f"{load['median_milliseconds']:.0f}, {load['p99_milliseconds']:.0f}"
+                for clients, load in loads.items()
+            )
+            lines.append(f"| | {contender} | {cells} |")
+    return "\n".join(lines)
+
+
+def targets(comparisons: list[Comparison]) -> str:
+    """Return the ratios that matter as Markdown."""
+    lines = ["| network | Recoq / bare loop | Recoq / LitServe | lone request, added ms |", "| --- | --- | --- | --- |"]
+    lines += [
+        f"| {each.network} | **{each.ratio(RECOQ, CLIENTS[-1]):.2f}** | **{each.over_litserve:.2f}** "
+        f"| **{each.added_milliseconds:.1f}** |"
+        for each in comparisons
+    ]
+    return "\n".join(lines)
+
+
+NOTES = """
+- *bare loop*: the tuned network of `benchmarks/tuned.py`, images decoded ahead in one thread, the best of six batch
+  sizes.
+- *LitServe*: the same tuned network and batch size; its answer is the response to the request.
+- *Flask + Celery*: the same tuned network, one Celery task for each image, a worker process for each core, Redis as
+  the result backend; clients poll, as with Recoq.
+- *ratio*: images per second over those of the bare loop. *Added*: median time from POST to result, less bare decode and
+  forward.
+"""
+
+
+def run(seconds: float, networks: list[str]) -> str:
+    """Measure, write the section with its plots, and return the figures."""
+    with tempfile.TemporaryDirectory() as folder:
+        comparisons = [compare(name, Path(folder) / BUILDERS[name], seconds) for name in networks]
+    plot_throughput({f"{each.network}, {each.precision}": each.bare["by_batch_size"] for each in comparisons}, FOLDER)
+    plot_latency({each.network: each.loads for each in comparisons}, FOLDER)
+    body = f"640×480 JPEGs posted as multipart files.\n\n{targets(comparisons)}\n\n{table(comparisons)}\n{NOTES}\n"
+    body += "![Throughput against batch size](throughput.svg)\n\n![Latency against load](latency.svg)\n"
+    write_section("speed", "Speed against a bare loop, LitServe, and Flask with Celery", body)
+    return f"{targets(comparisons)}\n\n{table(comparisons)}"

@@ -1,0 +1,53 @@
+"""The best plain PyTorch that we know for a network: what the bare loop and LitServe run.
+
+Weights converted to the precision that the service's deployment chose, channels last, torchvision's decoder, the
+resize on bytes, one pass to normalise. What is faster without a service around it belongs here.
+"""
+
+import torch
+from torch import Tensor
+from torchvision.io import ImageReadMode, decode_jpeg
+from torchvision.transforms.v2 import functional
+
+from benchmarks.workload import build_network
+
+SIDE = 224
+MEAN = 255 * torch.tensor([0.485, 0.456, 0.406]).view(3, 1, 1)
+STD = 255 * torch.tensor([0.229, 0.224, 0.225]).view(3, 1, 1)
+
+
+class TunedNetwork:
+    """A torchvision network with seeded weights, on the GPU if there is one.
+
+    Args:
+        builder: torchvision's name of it.
+        precision: the torch dtype to compute in, such as ``bfloat16``.
+    """
+
+    def __init__(self, builder: str, precision: str) -> None:
+        self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        self.dtype: torch.dtype = getattr(torch, precision)
+        self._network = build_network(builder).to(self.device, self.dtype, memory_format=torch.channels_last)
+
+    def prepare(self, jpeg: bytes) -> Tensor:
+        """Return the ``(3, 224, 224)`` input of a JPEG, on the CPU."""
+        encoded = torch.frombuffer(bytearray(jpeg), dtype=torch.uint8)
+        image = functional.resize(decode_jpeg(encoded, ImageReadMode.RGB), [SIDE, SIDE], antialias=True)
+        return image.float().sub_(MEAN).div_(STD).to(self.dtype)
+
+    def stack(self, inputs: list[Tensor]) -> Tensor:
+        """Return a batch of prepared inputs, channels last, on the CPU."""
+        return torch.stack(inputs).contiguous(memory_format=torch.channels_last)
+
+    @torch.inference_mode()
+    def scores(self, batch: Tensor) -> list[list[float]]:
+        """Return the scores of each input of a batch."""
+        outputs: Tensor = self._network(batch.to(self.device, non_blocking=True))
+        scores: list[list[float]] = outputs.float().softmax(1).tolist()
+        return scores
+
+
+def best_labels(scores: list[float], count: int = 5) -> list[dict[str, float]]:
+    """Return what a server answers: the best labels with their scores."""
+    values, indices = torch.tensor(scores).topk(count)
+    return [{"label_id": index, "score": value} for value, index in zip(values.tolist(), indices.tolist(), strict=True)]
