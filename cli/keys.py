@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 import click
 
-from cli.printing import json_option, print_list
+from cli.printing import json_option, print_json, print_list
 from cli.registry import open_database
 from config.settings import read_settings
 from store.accounts import Accounts
@@ -51,7 +51,8 @@ def keys() -> None:
     show_default=True,
     help="admin may do everything; read may only look and run inference.",
 )
-def create(account: str, role: str) -> None:
+@json_option
+def create(account: str, role: str, *, as_json: bool) -> None:
     """Create a key and print it, alone, on standard output.
 
     Only a hash of it is kept, so it cannot be shown again.
@@ -60,8 +61,11 @@ def create(account: str, role: str) -> None:
     """
     with _accounts() as accounts:
         key = accounts.create_key(account, "admin" if role == "admin" else "read")
-    click.echo(f"A key of account {account} with the role {role}. It is shown only this once:", err=True)
-    click.echo(key)
+    if as_json:
+        print_json({"key": key, "account": account, "role": role})
+    else:
+        click.echo(f"A key of account {account} with the role {role}. It is shown only this once:", err=True)
+        click.echo(key)
 
 
 @keys.command("list", short_help="List the keys.")
@@ -80,7 +84,8 @@ def list_keys(*, as_json: bool) -> None:
 
 @keys.command(short_help="Revoke a key.")
 @click.argument("key", metavar="KEY_PREFIX_OR_ID")
-def revoke(key: str) -> None:
+@json_option
+def revoke(key: str, *, as_json: bool) -> None:
     """Revoke a key, named by its ID or by how it begins; `recoq keys list` tells both.
 
     Requests with it are refused from now on.
@@ -89,7 +94,10 @@ def revoke(key: str) -> None:
     """
     with _accounts() as accounts:
         record = accounts.revoke_key(key)
-    click.echo(f"Key {record.prefix}… of account {record.account_name} is revoked.")
+    if as_json:
+        print_json(_row(record))
+    else:
+        click.echo(f"Key {record.prefix}… of account {record.account_name} is revoked.")
 
 
 @contextmanager

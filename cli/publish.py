@@ -1,5 +1,6 @@
 """``recoq publish``: makes a model folder public in the service whose settings are in the environment."""
 
+from dataclasses import asdict
 from pathlib import Path
 
 import click
@@ -7,6 +8,7 @@ import click
 from cli.downloads import download
 from cli.embedded_redis import with_running_redis
 from cli.model_folder import DOWNLOADED_FILE, missing_download
+from cli.printing import json_option, print_json
 from cli.publishing import DEPLOYMENT_TIMEOUT_SECONDS, publish_folder
 from cli.registry import open_database
 from config.settings import read_settings
@@ -28,7 +30,8 @@ __all__ = ["publish", "publish_folder"]
     show_default=True,
     help="How many seconds to wait for a worker to deploy the network.",
 )
-def publish(folder: Path, slug: str | None, timeout_seconds: float, *, fetch: bool) -> None:
+@json_option
+def publish(folder: Path, slug: str | None, timeout_seconds: float, *, fetch: bool, as_json: bool) -> None:
     """Make the model in FOLDER public: every key may run it, under its slug.
 
     Publish the folder again after changing it: new weights, preprocessing or post-processings become a new version,
@@ -45,7 +48,10 @@ def publish(folder: Path, slug: str | None, timeout_seconds: float, *, fetch: bo
             click.echo(f"Downloading {source.weights} from {source.url}", err=True)
             download(source, folder / DOWNLOADED_FILE, max_bytes=settings.max_upload_bytes)
     outcome = publish_folder(settings, folder, slug=slug, timeout_seconds=timeout_seconds, say=_say)
-    click.echo(str(outcome))
+    if as_json:
+        print_json({**asdict(outcome), "change": outcome.change.name.lower()})
+    else:
+        click.echo(str(outcome))
 
 
 def _say(message: str) -> None:

@@ -13,6 +13,7 @@ from cli.client_config import ServiceAddress, address_options
 from cli.errors import CommandError
 from cli.manage.waiting import ended_task
 from cli.model_folder import ModelFolder, read_model_folder
+from cli.printing import json_option, print_json
 
 
 @click.command(short_help="Send a model folder to a running service, for your account alone.")
@@ -25,8 +26,9 @@ from cli.model_folder import ModelFolder, read_model_folder
     show_default=True,
     help="How many seconds to wait for the deployment.",
 )
+@json_option
 @address_options
-def push(folder: Path, timeout_seconds: float, address: ServiceAddress) -> None:
+def push(folder: Path, timeout_seconds: float, address: ServiceAddress, *, as_json: bool) -> None:
     """Send the model in FOLDER to a running service, and wait until it is deployed.
 
     It becomes a network, a specification and a version that belong to the account of the key. If the deployment
@@ -39,8 +41,11 @@ def push(folder: Path, timeout_seconds: float, address: ServiceAddress) -> None:
     with contextlib.closing(client), ExitStack() as undo:
         ids = _create(client, model, undo, time.monotonic() + timeout_seconds)
         undo.pop_all()
-    for name, value in ids.items():
-        click.echo(f"{name}\t{value}")
+    if as_json:
+        print_json(ids)
+    else:
+        for name, value in ids.items():
+            click.echo(f"{name}\t{value}")
     click.echo(
         f"{model.name} is deployed. POST images to {client.url}/v0.7/recognition/specs/{ids['spec']}/inference",
         err=True,

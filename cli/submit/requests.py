@@ -101,14 +101,16 @@ def ended_tasks(client: ApiClient, task_ids: Sequence[str]) -> EndedTasks:
 
 
 def lone_task(client: ApiClient, task_id: str) -> tuple[EndedTasks, bool]:
-    """Wait some seconds for a task; tell it if it has ended, and whether the service offers to wait at all."""
+    """Wait some seconds for a task; return it if it has ended, and false if the service is known not to wait."""
     try:
         task, waited = client.get_waiting(f"/tasks/{task_id}", LONGEST_WAIT_SECONDS)
     except Refused as error:
         if error.status != 404:
             raise
         return {task_id: None}, True
-    return ({} if task["status"] == "pending" else {task_id: task}), waited
+    if task["status"] == "pending":
+        return {}, waited
+    return {task_id: task}, True
 
 
 def find_target(client: ApiClient, spec: str, version: int | None) -> Target:

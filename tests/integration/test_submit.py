@@ -158,6 +158,12 @@ def test_few_requests_ask_for_the_results_of_many(service: Service, tmp_path: Pa
     assert len(gets) < 100
 
 
+def test_lone_image_is_waited_for(service: Service, proxy: FaultyProxy) -> None:
+    ended = submit(service, IMAGES_FOLDER / "star.jpg", url=proxy.url)
+    assert ended.returncode == 0
+    assert [request.partition(" ")[0] for request in proxy.requests] == ["GET", "POST", "GET"]
+
+
 def test_boxes_become_coco_annotations_and_drawings(service: Service, tmp_path: Path) -> None:
     output, drawings = tmp_path / "coco.json", tmp_path / "drawn"
     with served(IMAGES_FOLDER) as files:

@@ -67,6 +67,15 @@ def test_list_as_json_is_complete(services: Services) -> None:
     assert row["created"].endswith("+00:00")
 
 
+def test_json_tells_what_was_created_and_revoked(services: Services) -> None:
+    created = json.loads(run("create", "--account", "robots", "--json").stdout)
+    assert (created["account"], created["role"]) == ("robots", "admin")
+    assert services.accounts.authenticate(created["key"]) is not None
+    revoked = json.loads(run("revoke", created["key"][:10], "--json").stdout)
+    assert revoked["revoked"] is not None
+    assert services.accounts.authenticate(created["key"]) is None
+
+
 def test_list_on_a_terminal_is_a_table(services: Services, monkeypatch: pytest.MonkeyPatch) -> None:
     key = create("robots")
     runner = CliRunner()

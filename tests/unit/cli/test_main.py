@@ -11,6 +11,7 @@ from cli.main import COMMANDS, main
 from config import VERSION
 from store.errors import Unavailable
 
+TELL_NOTHING = {("up",), ("api",), ("worker",), ("migrate",), ("completion",)}
 NOT_FOR_THE_COMMAND_LINE = ("torch", "torchvision", "inference", "workers")
 
 
@@ -43,6 +44,12 @@ def test_help_of_every_command_has_an_example(command: tuple[str, ...]) -> None:
     result = CliRunner().invoke(main, [*command, "--help"])
     assert result.exit_code == 0
     assert f"recoq {' '.join(command)}" in result.output.partition("Example:")[2]
+
+
+@pytest.mark.parametrize("command", commands_and_subcommands(), ids=" ".join)
+def test_every_command_that_tells_something_can_tell_it_as_json(command: tuple[str, ...]) -> None:
+    output = CliRunner().invoke(main, [*command, "--help"]).output
+    assert ("--json" in output) is (command not in TELL_NOTHING)
 
 
 def test_help_imports_no_command() -> None:

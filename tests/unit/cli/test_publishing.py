@@ -3,6 +3,7 @@
 Where a test needs a deployed network, it writes to the registry what such a deployment would have left there.
 """
 
+import json
 import threading
 import time
 from dataclasses import replace
@@ -254,6 +255,16 @@ def test_command_prints_the_outcome(published: Publication, write_model: WriteMo
     result = run(write_model())
     assert result.exit_code == 0
     assert result.stdout == f"hot-dogs is unchanged (version {published.version_id}, network hot-dogs).\n"
+
+
+def test_command_prints_the_outcome_as_json(published: Publication, write_model: WriteModel) -> None:
+    result = run(write_model(), "--json")
+    assert json.loads(result.stdout) == {
+        "slug": published.slug,
+        "network_slug": published.network_slug,
+        "version_id": published.version_id,
+        "change": "nothing",
+    }
 
 
 def test_command_tells_why_nothing_was_published(

@@ -1,5 +1,6 @@
 """``recoq push`` against the real API over HTTP. Workers that deploy for real are in the integration tests."""
 
+import json
 import threading
 import time
 from pathlib import Path
@@ -62,6 +63,28 @@ def test_failed_deployment_is_told_and_nothing_stays(
     assert result.exit_code == 1
     assert "Error: The deployment failed: The weights cannot be loaded.\n" in result.stderr
     assert_nothing_is_left(services, settings, owner)
+
+
+@pytest.mark.parametrize("as_json", [True, False])
+def test_what_was_created_is_printed(
+    as_json: bool, services: Services, url: str, key: str, write_model: WriteModel
+) -> None:
+    owner = account_id(services, key)
+
+    def deploy() -> None:
+        while not (found := services.networks.list(owner, 0, 1).items) or found[0].task_id is None:
+            time.sleep(0.01)
+        services.ledger.finish(found[0].task_id, None, Outcome(data=b"{}"))
+
+    worker = threading.Thread(target=deploy)
+    worker.start()
+    result = push(write_model(), url, key, *(["--json"] if as_json else []))
+    worker.join()
+    assert result.exit_code == 0, result.output
+    lines = [line.split("\t") for line in result.stdout.splitlines()]
+    printed = json.loads(result.stdout) if as_json else {name: int(value) for name, value in lines}
+    version = services.versions.get(owner, printed["version"])
+    assert (version.spec_id, version.network_id) == (printed["spec"], printed["network"])
 
 
 def test_unknown_key_is_refused(url: str, write_model: WriteModel) -> None:
