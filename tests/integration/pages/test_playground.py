@@ -1,12 +1,15 @@
 """The playground in a real browser, against a real service: what a person sees is what the API says."""
 
+import contextlib
 import io
 import json
 import math
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import httpx
+import psutil
 import pytest
 from PIL import Image
 from selenium.webdriver.common.action_chains import ActionChains
@@ -15,6 +18,7 @@ from selenium.webdriver.common.keys import Keys
 from tests.integration.file_server import served
 from tests.integration.pages.browser import Browser, until
 from tests.integration.pages.images import SHAPES, boxes_above, drop, paste, pick, predictions, proportions, turned
+from tests.service import Service
 
 DETECTOR = "Shapes detector v1"
 PIXEL = 1.0  # how far a box may be from its place: where the browser puts a border on the grid of the screen
@@ -206,6 +210,33 @@ def test_several_images_make_a_grid_in_which_one_that_fails_harms_no_other(detec
     assert detector.text("#detail [role=alert]")
     detector.press("Clear")
     assert detector.text("#nothing")
+
+
+@contextlib.contextmanager
+def frozen_worker(service: Service) -> Iterator[None]:
+    """Keep the worker from doing anything while the block runs."""
+    (worker,) = (
+        child for child in psutil.Process(service.process.pid).children() if "workers" in " ".join(child.cmdline())
+    )
+    worker.suspend()
+    try:
+        yield
+    finally:
+        worker.resume()
+
+
+def test_stopping_takes_open_tasks_back(detector: Browser, service: Service, http: httpx.Client) -> None:
+    def waiting() -> int:
+        return int(http.get("/operations").json()["pending"]["count"])
+
+    with frozen_worker(service):
+        pick(detector, *sorted(SHAPES.parent.glob("*.jpg")))
+        until(lambda: waiting() == 3, "the images are not sent")
+        detector.press("Stop")
+        until(lambda: waiting() == 0, "the tasks are not cancelled")
+        assert detector.texts(".card .found") == ["Stopped."] * 3
+    detector.press("Run again")
+    until(lambda: len(detector.shown(".card:not(.failed) .chip")) >= 3, "the images were not sent again")
 
 
 def test_an_image_is_pasted(detector: Browser) -> None:

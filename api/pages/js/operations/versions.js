@@ -35,6 +35,7 @@ export class VersionsPanel {
   async #load(specId) {
     const path = `recognition/specs/${specId}`;
     const [spec, versions] = await Promise.all([api.get(path), everything(`${path}/versions`)]);
+    if (byId("spec").value !== `${specId}`) return; // another one was chosen meanwhile
     this.#spec = spec;
     this.#versions = versions.sort((a, b) => a.id - b.id);
     this.#show();

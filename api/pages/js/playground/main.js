@@ -47,14 +47,18 @@ async function start() {
 
 async function choose(path) {
   history.replaceState(null, "", `#${path}`);
+  let spec = null;
+  let told;
   try {
-    view.spec = await retrieveSpec(path);
+    spec = await retrieveSpec(path);
+    told = describeSpec(spec);
   } catch (error) {
-    view.spec = null;
-    byId("about-spec").textContent = error.message;
-    return;
+    told = [error.message];
   }
-  byId("about-spec").replaceChildren(...describeSpec(view.spec));
+  if (byId("spec").value !== path) return; // another one was chosen meanwhile
+  view.spec = spec;
+  byId("about-spec").replaceChildren(...told);
+  if (!spec) return clear();
   control.reset();
   stop();
   items.forEach((item) => item.reset());

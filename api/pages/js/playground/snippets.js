@@ -5,20 +5,18 @@ import { address } from "../shared/client.js";
 const shellWord = (text) => `'${text.replaceAll("'", "'\\''")}'`;
 const pythonText = (text) => JSON.stringify(text);
 
-/** Return a shell script that sends the image and prints the finished task. */
+/** Return a shell command that sends the image, waits, and prints the finished task. */
 export function asCurl(spec, item) {
-  const source = item.isRemote ? shellWord(`inputs[0]image.source=${item.source}`) : shellWord(`inputs[0]image.source=@"${item.name.replace(/(["\\])/g, "\\$1")}"`);
-  const crop = Object.entries(item.crop ?? {}).map(([side, value]) => `  -F 'inputs[0]image.bbox.${side}=${value}' \\\n`).join("");
+  const source = item.isRemote ? item.source : `@"${item.name.replace(/(["\\])/g, "\\$1")}"`;
   const flag = item.isRemote ? "--form-string" : "-F";
+  const crop = Object.entries(item.crop ?? {}).map(([side, value]) => `  -F 'inputs[0]image.bbox.${side}=${value}' \\\n`).join("");
   return `# RECOQ_KEY holds your API key
-TASK=$(curl -sS ${shellWord(address(`${spec.path}/inference`))} \\
+curl -sS \\
+  ${shellWord(address(`${spec.path}/inference`))} \\
   -H "X-API-KEY: $RECOQ_KEY" \\
-  ${flag} ${source} \\
-${crop}  -F show_discarded=true | tr -dc 0-9)
-
-until curl -sS ${shellWord(address("tasks/"))}"$TASK" -H "X-API-KEY: $RECOQ_KEY" -o task.json &&
-  ! grep -q '"status":"pending"' task.json; do sleep 0.2; done
-cat task.json
+  -H 'Prefer: wait=60' \\
+  ${flag} ${shellWord(`inputs[0]image.source=${source}`)} \\
+${crop}  -F show_discarded=true
 `;
 }
 

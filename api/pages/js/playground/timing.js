@@ -19,6 +19,7 @@ export function timing(item) {
   const told = item.task?.timing;
   const stages = Object.entries(STAGES).filter(([name]) => typeof told?.[name] === "number");
   const facts = [["answered in", shownMs(item.roundTripMs)]];
+  if (typeof told?.total === "number") facts.push(["in the service", shownMs(told.total)]);
   if (typeof told?.batch_size === "number") facts.push(["batch of", told.batch_size]);
   if (told?.version_id) facts.push(["version", told.version_id]);
   if (told?.attempts > 1) facts.push(["attempts", told.attempts]);

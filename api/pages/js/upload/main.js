@@ -36,7 +36,10 @@ async function start() {
     element("optgroup", { label: "A new version of" }, specs.map(({ id, name }) => element("option", { value: id }, `${name} (${id})`))),
   );
   target.addEventListener("change", async () => {
-    chosenSpec = target.value ? await api.get(`recognition/specs/${target.value}`) : null;
+    const id = target.value;
+    const spec = id ? await api.get(`recognition/specs/${id}`) : null;
+    if (target.value !== id) return; // another one was chosen meanwhile
+    chosenSpec = spec;
     byId("switch-row").hidden = chosenSpec === null;
     followSpec(guided, chosenSpec);
   });
