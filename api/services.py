@@ -12,6 +12,7 @@ from config.settings import Settings
 from store.accounts import Accounts
 from store.backlog import BacklogLimits
 from store.database import Database
+from store.drain import Drain
 from store.names import Names
 from store.networks import Networks
 from store.redis_connection import connect
@@ -40,6 +41,7 @@ class Services:
     weights: WeightStore
     ledger: TaskLedger
     queue: TaskQueue
+    drain: Drain
     telemetry: Telemetry
     names: Names
     watch: TaskWatch
@@ -66,6 +68,7 @@ def open_services(settings: Settings) -> Services:
         weights=WeightStore.of(settings),
         ledger=ledger,
         queue=TaskQueue(redis, ledger, telemetry.tally),
+        drain=Drain(redis),
         telemetry=telemetry,
         names=Names(database),
         watch=TaskWatch(redis),

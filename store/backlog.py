@@ -8,17 +8,18 @@ import math
 import threading
 import time
 from dataclasses import asdict, dataclass
+from typing import Any
 
 import orjson
 from redis import Redis
 
 from config.settings import Settings
+from store.drain import ALL, Drain
 from store.errors import QueueFull
 from store.redis_connection import redis_errors_as_unavailable
-from store.task_keys import BACKLOG_KEY, DRAINED_PREFIX
+from store.task_keys import BACKLOG_KEY
 
-DRAIN_SECONDS = 10  # tasks that ended are counted by this
-DRAIN_PERIODS = 3  # so many full periods make the rate
+DRAIN_PERIODS = 3  # of ten seconds make the rate
 WORTHWHILE = 0.1  # come back when this part of what waits has drained
 LONGEST_RETRY_SECONDS = 60
 MEMORY_HEADROOM = 0.2  # of Redis' memory stays free for what was accepted: claims, results, messages
@@ -65,6 +66,7 @@ class Backlog:
 
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
+        self._drain = Drain(redis)
         self._lock = threading.Lock()
         self._memory_checked_at = -math.inf
         self._has_memory = True
@@ -86,17 +88,13 @@ class Backlog:
     def refusal(self, limit: str, account_id: int) -> QueueFull:
         """Return the error for a task of this account that would have exceeded a limit."""
         own = limit.startswith("account")
-        return QueueFull(SENTENCES[limit], self._seconds_to_drain(str(account_id) if own else None))
+        return QueueFull(SENTENCES[limit], self._seconds_to_drain(str(account_id) if own else ALL))
 
-    def _seconds_to_drain(self, account: str | None) -> int:
+    def _seconds_to_drain(self, account: str) -> int:
         """Return in how many seconds a worthwhile part of an account's backlog, or of all of it, will have drained."""
-        period = int(time.time() // DRAIN_SECONDS)
-        with redis_errors_as_unavailable(), self._redis.pipeline(transaction=False) as pipeline:
-            pipeline.hget(BACKLOG_KEY, f"tasks:{account}" if account else "tasks")
-            for past in range(DRAIN_PERIODS + 1):
-                pipeline.hget(f"{DRAINED_PREFIX}{period - past}", account or "all")
-            waiting, *ended = (int(count or 0) for count in pipeline.execute())
-        rate = sum(ended) / (DRAIN_PERIODS * DRAIN_SECONDS + time.time() % DRAIN_SECONDS)
+        with redis_errors_as_unavailable():
+            waiting: Any = self._redis.hget(BACKLOG_KEY, "tasks" if account == ALL else f"tasks:{account}")
+        rate = self._drain.rate(DRAIN_PERIODS, account)
         if not rate:
             return LONGEST_RETRY_SECONDS
-        return min(max(1, math.ceil(WORTHWHILE * waiting / rate)), LONGEST_RETRY_SECONDS)
+        return min(max(1, math.ceil(WORTHWHILE * int(waiting or 0) / rate)), LONGEST_RETRY_SECONDS)

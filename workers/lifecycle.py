@@ -35,18 +35,22 @@ def serve(settings: Settings) -> int:
     app = create_celery_app(settings, parts.runner.run)
     parts.leases.start()
     parts.reconciler.start()
-    parts.reporter.start()
     watch_device(parts.batcher, settings.device_timeout_seconds)
 
-    # Celery keeps only weak references to receivers: these two must live as long as the worker.
+    # Celery keeps only weak references to receivers: these must live as long as the worker.
     def keep_our_logging(**_: Any) -> None:
         """Tell Celery that logging has been set up."""
+
+    def say_ready(**_: Any) -> None:
+        """Let the worker count as living once it takes messages, and not before."""
+        parts.reporter.start()
 
     def drain(**_: Any) -> None:
         logger.info("Stopping: finishing what has begun, for at most %.0f s.", settings.drain_seconds)
         exit_after(settings.drain_seconds, lambda: parts.reconciler.hand_back(parts.leases.held_now()))
 
     signals.setup_logging.connect(keep_our_logging)
+    signals.worker_ready.connect(say_ready)
     signals.worker_shutting_down.connect(drain)
     worker = app.Worker(
         hostname=f"recoq@{name}",

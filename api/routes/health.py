@@ -1,12 +1,11 @@
 """``/healthz`` and ``/readyz``: for whatever starts and watches the process. No key is needed."""
 
-from collections.abc import Callable
 from typing import Any
 
 from flask import Blueprint
 
+from api.readiness import reasons_against
 from api.services import services
-from store.errors import Unavailable
 
 health = Blueprint("health", __name__)
 
@@ -19,17 +18,8 @@ def alive() -> dict[str, str]:
 
 @health.get("/readyz")
 def ready() -> tuple[dict[str, Any], int]:
-    """Say whether requests can be served: 200, or 503 with the reasons."""
-    checks: dict[str, Callable[[], None]] = {
-        "database": services().database.check,
-        "queue": services().ledger.check,
-    }
-    reasons: dict[str, str] = {}
-    for name, check in checks.items():
-        try:
-            check()
-        except Unavailable as error:
-            reasons[name] = str(error)
+    """Say whether what is accepted now would be done: 200, or 503 with the reasons."""
+    reasons = reasons_against(services())
     if reasons:
         return {"status": "unavailable", "error": " ".join(reasons.values()), "reasons": reasons}, 503
     return {"status": "ok"}, 200

@@ -31,7 +31,7 @@ local function count_out(backlog, task)
   change(backlog, 'bytes:' .. record[1], -tonumber(record[2]))
 end
 
--- Counts an end in the hash of its ten seconds: DRAIN_SECONDS in store/backlog.py.
+-- Counts an end in the hash of its ten seconds: PERIOD_SECONDS in store/drain.py.
 local function count_end(drained_prefix, task, now)
   local key = drained_prefix .. math.floor(now / 10)
   redis.call('HINCRBY', key, redis.call('HGET', task, 'account'), 1)

@@ -27,9 +27,10 @@ class Reporter:
         self._thread.start()
 
     def stop(self) -> None:
-        """Report once more, and say that the worker has stopped."""
+        """Report once more, and say that the worker has stopped; nothing if it never began."""
         self._stopped.set()
-        self._thread.join()
+        if self._thread.ident is not None:
+            self._thread.join()
 
     def _report_until_stopped(self) -> None:
         self._report()
