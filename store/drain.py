@@ -1,4 +1,4 @@
-"""How fast tasks end, as the ledger counts it: for the ``Retry-After`` of a full queue, and to see that work goes on."""
+"""How fast tasks end, as the ledger counts it: for the ``Retry-After`` of a full queue, and to see that it moves."""
 
 import time
 
