@@ -3,7 +3,7 @@
 import argparse
 from collections.abc import Callable
 
-from benchmarks import api_cost, speed, submit, waits
+from benchmarks import api_cost, speed, submit, task_cost, waits
 from benchmarks.workload import BUILDERS
 
 Benchmark = Callable[[float, list[str]], str]
@@ -11,6 +11,7 @@ Benchmark = Callable[[float, list[str]], str]
 BENCHMARKS: dict[str, Benchmark] = {
     "speed": speed.run,
     "api-cost": api_cost.run,
+    "task-cost": task_cost.run,
     "waits": waits.run,
     "submit": submit.run,
 }

@@ -10,8 +10,6 @@ from config.queues import RECOVERY_QUEUE
 from config.settings import Settings
 
 SOCKET_TIMEOUT_SECONDS = 2.0  # a frozen Redis must turn into an error before a client gives up
-VISIBILITY_TIMEOUT_SECONDS = 60  # prefetched messages of a killed worker come back after this, if not before
-RESTORE_INTERVAL_SECONDS = 5
 
 
 def celery_options(settings: Settings) -> dict[str, Any]:
@@ -24,9 +22,9 @@ def celery_options(settings: Settings) -> dict[str, Any]:
             "socket_timeout": SOCKET_TIMEOUT_SECONDS,
             "socket_connect_timeout": SOCKET_TIMEOUT_SECONDS,
             "max_retries": 0,
-            "visibility_timeout": VISIBILITY_TIMEOUT_SECONDS,
-            "unacked_restore_interval": RESTORE_INTERVAL_SECONDS,
-            "unacked_restore_throttle": 1,
+            # kombu would note each message in Redis until it is acknowledged: two more round trips that were 40 % of a
+            # worker's Python work. The ledger knows better what was lost, and sooner than a visibility timeout.
+            "ack_emulation": False,
             "priority_steps": [0],  # priorities are queues: kombu's own steps would let low ones starve
         },
         "task_ignore_result": True,

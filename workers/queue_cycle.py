@@ -15,6 +15,7 @@ class QueueCycle:
 
     def __init__(self) -> None:
         self._classes: list[_Turn] = []
+        self.last_used = ""  # the queue that gave the latest message
 
     def update(self, queues: Iterable[str]) -> None:
         """Order these queues from now on; names that belong to no service class are left out."""
@@ -29,6 +30,7 @@ class QueueCycle:
 
     def rotate(self, last_used: str) -> str:
         """Note that this queue gave a message."""
+        self.last_used = last_used
         served = next((turn for turn in self._classes if last_used in turn.queues), None)
         if served is not None:
             # Classes that had nothing to give must not save up their turns.
