@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet -c constraints.txt
 
-.PHONY: up test chaos lint docs bench demo pin clean
+.PHONY: up test chaos lint audit docs bench demo pin clean
 
 up: $(VENV)/.installed ## start the whole service with the demo models
 	exec $(BIN)/recoq up
@@ -21,6 +21,10 @@ lint: $(VENV)/.installed-test ## check style, types, the direction of imports, a
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --site-dir $(VENV)/site
+
+audit: $(VENV)/bin/python ## ask PyPI whether a pinned version has a known weakness; needs the internet
+	$(PIP) pip-audit
+	$(BIN)/pip-audit --requirement constraints.txt --disable-pip --no-deps
 
 docs: $(VENV)/.installed-test ## serve the documentation on http://127.0.0.1:8001
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs serve --dev-addr 127.0.0.1:8001

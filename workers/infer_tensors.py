@@ -14,6 +14,8 @@ from workers.image_inputs import ImageInputs
 from workers.networks import NetworkRunner
 from workers.stopwatch import Stage, Stopwatch
 
+MOST_VALUES = 10_000_000  # about 200 MB of JSON
+
 
 class TensorsHandler:
     """The path of an inference request for a network itself."""
@@ -39,12 +41,27 @@ class TensorsHandler:
         for name in names:
             if name not in tensors:
                 raise TaskFailure(f"The network has no output tensor {name!r}; it has {', '.join(tensors)}.")
+        check_size({name: tensors[name] for name in names})
         data = orjson.dumps({"tensors": [_describe(name, tensors[name]) for name in names]})
         stopwatch.lap(Stage.POSTPROCESS)
         return data
 
     def gave_up(self, request: Mapping[str, Any], reason: str) -> None:
         """Nothing but the task itself has to know."""
+
+
+def check_size(tensors: Mapping[str, torch.Tensor]) -> None:
+    """Refuse an answer that would take gigabytes as text, in this process and in Redis.
+
+    Raises:
+        TaskFailure: if the tensors have more than ``MOST_VALUES`` together.
+    """
+    values = sum(tensor.numel() for tensor in tensors.values())
+    if values > MOST_VALUES:
+        raise TaskFailure(
+            f"The output tensors have {values} values, which is over the limit of {MOST_VALUES} for one answer;"
+            " ask for some of them with output_tensors."
+        )
 
 
 def _describe(name: str, tensor: torch.Tensor) -> dict[str, Any]:

@@ -50,8 +50,8 @@ class NetworkRunner:
         try:
             description = NetworkDescription.from_json(network.preprocessing, network.postprocessings)
             folder = self._weights.local_folder(network.weights_key, network.files)
-            if network.deployment.status != "success":
-                self._trial.run(network, folder)
+            if network.deployment.status != "success" and network.account_id is not None:
+                self._trial.run(network, folder)  # public ones come from the operator, by the command line
             loaded = load_network(folder, description, self._trial.device).at(_precision_of(network))
         except Exception:
             self._signs.load_failed(network.id)

@@ -58,3 +58,9 @@ def test_a_network_whose_deployment_has_not_ended_is_tried_out_first(
 def test_a_network_whose_deployment_succeeded_is_loaded_at_once(runner: NetworkRunner, weights: WeightStore) -> None:
     with pytest.raises(NetworkError, match="not a TorchScript archive"):
         runner.load(damaged(weights, Deployment("success", report={"max_batch_size": 1})))
+
+
+def test_a_network_that_the_operator_published_is_loaded_at_once(runner: NetworkRunner, weights: WeightStore) -> None:
+    public = replace(damaged(weights, Deployment("pending")), account_id=None, slug="public")
+    with pytest.raises(NetworkError, match="not a TorchScript archive"):
+        runner.load(public)
