@@ -88,7 +88,7 @@ def compare(name: str, folder: Path, seconds: float) -> Comparison:
     with running_service(folder / "data") as service:
         spec_id = push(service, folder / "model")
         precision = precision_of(service, spec_id)
-        recoq = _loads(service.url, service.key, spec_id, "recoq", seconds)
+        recoq = _loads(service.url, service.key, spec_id, "waiting", seconds)
     bare = measure("benchmarks.bare_loop", builder, precision, seconds)
     with litserve(builder, precision, bare["batch_size"], folder) as url:
         synchronous = _loads(url, "none", 0, "synchronous", seconds)
@@ -139,8 +139,9 @@ NOTES = """
 - *bare loop*: the tuned network of `benchmarks/tuned.py`, images decoded ahead in one thread, the best of six batch
   sizes.
 - *LitServe*: the same tuned network and batch size; its answer is the response to the request.
+- *Recoq*: each client sends an image with `Prefer: wait`, so that the answer comes when the task ends.
 - *Flask + Celery*: the same tuned network, one Celery task for each image, a worker process for each core, Redis as
-  the result backend; clients poll, as with Recoq.
+  the result backend; clients poll, which is what there is.
 - *ratio*: images per second over those of the bare loop. *Added*: median time from POST to result, less bare decode and
   forward.
 """
