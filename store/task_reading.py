@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
+import orjson
+
 from config.queues import TaskKind
 from store.task_records import TaskRecord, TaskStatus, TaskTiming
 
@@ -18,7 +20,9 @@ READ_FIELDS = (
     "attempts",
     "worker",
     "version",
+    "stages",
 )
+STAGES = ("load", "fetch", "decode", "preprocess", "batch_wait", "device", "postprocess")
 
 
 def record_of(task_id: str, row: Sequence[bytes | None]) -> TaskRecord:
@@ -39,10 +43,13 @@ def record_of(task_id: str, row: Sequence[bytes | None]) -> TaskRecord:
 
 
 def _timing(created: float, ended: float, run: Sequence[bytes | None]) -> TaskTiming:
-    started, attempts, worker, version = run
+    started, attempts, worker, version, stages = run
+    told = orjson.loads(stages or b"{}")
     return TaskTiming(
         queued=_milliseconds((float(started) if started else ended) - created),
+        **{name: told.get(name) for name in STAGES},
         total=_milliseconds(ended - created),
+        batch_size=told.get("batch_size"),
         attempts=int(attempts or 0),
         version_id=int(version) if version else None,
         worker=worker.decode() if worker else None,

@@ -70,11 +70,20 @@ class Acceptance:
 class TaskTiming:
     """How an ended task went; times in milliseconds.
 
-    ``queued`` is from its acceptance until the run that ended it began, or until its end if none did.
+    ``queued`` is from its acceptance until the run that ended it began, or until its end if none did. The stages of
+    that run follow, None for those that it did not come to.
     """
 
     queued: float
+    load: float | None
+    fetch: float | None
+    decode: float | None
+    preprocess: float | None
+    batch_wait: float | None
+    device: float | None
+    postprocess: float | None
     total: float
+    batch_size: int | None
     attempts: int
     version_id: int | None
     worker: str | None

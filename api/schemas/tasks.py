@@ -9,14 +9,35 @@ from api.schemas.answers import Moment, iso_date, page_schema
 from store.task_records import TaskRecord
 
 
-class TimingSchema(Schema):
-    """How an ended task went; times in milliseconds."""
+def _stage(description: str) -> fields.Float:
+    return fields.Float(allow_none=True, metadata={"description": f"{description} Null if it did not come to this."})
 
-    queued = fields.Float(metadata={"description": "Until the run that ended it began, or until its end if none did."})
-    total = fields.Float(metadata={"description": "From its acceptance to its end."})
-    attempts = fields.Integer(metadata={"description": "How often it was started; more than once if a worker died."})
-    version_id = fields.Integer(allow_none=True, metadata={"description": "The version that it was accepted for."})
-    worker = fields.String(allow_none=True, metadata={"description": "The worker process that started it last."})
+
+# How an ended task went; times in milliseconds. Made from a dict because one stage has the name of a method of schemas.
+TimingSchema = Schema.from_dict(
+    {
+        "queued": fields.Float(
+            metadata={"description": "Until the run that ended it began, or until its end if none did."}
+        ),
+        "load": _stage("Until its network was in memory."),
+        "fetch": _stage("Getting the bytes of its images."),
+        "decode": _stage("From bytes to pixels."),
+        "preprocess": _stage("Cutting, resizing, normalising."),
+        "batch_wait": _stage("Until its batch began, and until its end was heard of."),
+        "device": _stage("The batch that it ran in."),
+        "postprocess": _stage("From tensors to the answer."),
+        "total": fields.Float(metadata={"description": "From its acceptance to its end."}),
+        "batch_size": fields.Integer(allow_none=True, metadata={"description": "How many inputs its batch had."}),
+        "attempts": fields.Integer(
+            metadata={"description": "How often it was started; more than once if a worker died."}
+        ),
+        "version_id": fields.Integer(
+            allow_none=True, metadata={"description": "The version that it was accepted for."}
+        ),
+        "worker": fields.String(allow_none=True, metadata={"description": "The worker process that started it last."}),
+    },
+    name="Timing",
+)
 
 
 class TaskSchema(Schema):

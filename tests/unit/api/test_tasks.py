@@ -39,10 +39,13 @@ def test_ended_task_tells_its_timing(admin: Caller, services: Services, tasks: l
     assert "timing" not in admin.get(f"/tasks/{task_id}").get_json()
     claimed = services.ledger.claim(task_id, "w1", 60, 3)
     assert claimed is not None
-    services.ledger.finish(task_id, claimed.attempt, Outcome(data=b"{}"))
+    stages = b'{"load":0.1,"fetch":0.2,"decode":3.5,"batch_size":null}'
+    services.ledger.finish(task_id, claimed.attempt, Outcome(data=b"{}", stages=stages))
     timing = admin.get(f"/tasks/{task_id}").get_json()["timing"]
     assert 0 < timing["queued"] < timing["total"]
     assert (timing["attempts"], timing["version_id"], timing["worker"]) == (1, 41, "w1")
+    assert (timing["load"], timing["fetch"], timing["decode"]) == (0.1, 0.2, 3.5)
+    assert timing["preprocess"] is timing["device"] is timing["batch_size"] is None
 
 
 def test_task_that_never_started_was_queued_all_the_time(admin: Caller, tasks: list[str]) -> None:
