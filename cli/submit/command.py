@@ -3,7 +3,6 @@
 import contextlib
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import click
 import httpx
@@ -58,6 +57,11 @@ TIMEOUT = httpx.Timeout(30.0, read=60.0)
     metavar="N",
     help="How many images may be under way at once.",
 )
+@click.option(
+    "--priority",
+    type=click.Choice(["high", "normal", "low"]),
+    help="low lets other work go first, without ever being starved.",
+)
 @click.option("--retry-errors", is_flag=True, help="Send images again that ended in an error in an earlier run.")
 @click.option(
     "--patience",
@@ -82,6 +86,7 @@ def submit(
     version: int | None,
     max_predictions: int | None,
     concurrency: int,
+    priority: str | None,
     patience_seconds: float,
     address: ServiceAddress,
     recursive: bool,
@@ -107,9 +112,8 @@ def submit(
     check_arguments(images)
     if drawings is not None:
         check_drawings(drawings, images)
-    arguments: dict[str, Any] = {"show_discarded": True} if show_discarded else {}
-    if max_predictions is not None:
-        arguments["max_predictions"] = max_predictions
+    options = {"show_discarded": show_discarded or None, "max_predictions": max_predictions, "priority": priority}
+    arguments = {name: value for name, value in options.items() if value is not None}
     with contextlib.closing(address.connect(TIMEOUT)) as client:
         target = find_target(client, spec, version)
         check_format(wanted, output, target.outputs)

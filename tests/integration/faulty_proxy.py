@@ -23,7 +23,7 @@ class Fault(Enum):
 
 
 class FaultyProxy(ThreadingHTTPServer):
-    """The proxy: the faults that the next POSTs meet, the requests that it saw, and the keys of the POSTs."""
+    """The proxy: the faults that the next POSTs meet, the requests that it saw, their keys, and the tasks they made."""
 
     daemon_threads = True
 
@@ -34,6 +34,7 @@ class FaultyProxy(ThreadingHTTPServer):
         self.faults: deque[Fault] = deque()
         self.requests: list[str] = []
         self.keys: list[str] = []
+        self.task_ids: list[str] = []  # as the service answered, whether or not the answer arrived
 
 
 @contextmanager
@@ -75,6 +76,8 @@ class _Handler(BaseHTTPRequestHandler):
         headers = {name: self.headers[name] for name in PASSED_ON if name in self.headers}
         body = self.rfile.read(self._length())
         response = self.server.service.request(self.command, self.path, content=body, headers=headers)
+        if self.command == "POST" and response.is_success:
+            self.server.task_ids.append(response.json()["task_id"])
         if answer_is_lost:
             self.close_connection = True
             self.connection.shutdown(socket.SHUT_RDWR)

@@ -128,7 +128,7 @@ def test_lists_and_urls_are_taken_and_results_go_to_a_pipe(service: Service, ima
 
 
 def test_options_reach_the_service(service: Service, images: Path) -> None:
-    ended = submit(service, images / "00.jpg", "--show-discarded", "--max-predictions", "2")
+    ended = submit(service, images / "00.jpg", "--show-discarded", "--max-predictions", "2", "--priority", "low")
     labels = json.loads(ended.stdout)["outputs"][0]["labels"]
     assert len(labels["predicted"]) == 1
     assert len(labels["discarded"]) == 1
@@ -147,6 +147,16 @@ def test_trouble_is_tried_again_as_late_as_the_service_asks(
     posts = [request for request in proxy.requests if request.startswith("POST")]
     assert len(posts) == 15
     assert len(set(proxy.keys)) == 12
+
+
+def test_image_whose_answer_was_lost_is_not_recognised_twice(
+    service: Service, images: Path, output: Path, proxy: FaultyProxy
+) -> None:
+    proxy.faults.extend([Fault.LOST] * 3)
+    assert submit(service, images, "-o", output, url=proxy.url).returncode == 0
+    assert len(proxy.task_ids) == 15
+    assert set(proxy.task_ids) == {result["task_id"] for result in results_in(output)}
+    assert len(results_in(output)) == 12
 
 
 def test_few_requests_ask_for_the_results_of_many(service: Service, tmp_path: Path, proxy: FaultyProxy) -> None:
