@@ -1,8 +1,10 @@
 """An upload that would run code, write files or load native code is refused before any of it happens."""
 
+import contextlib
 import json
 import pickle
 import shutil
+import stat
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -289,3 +291,37 @@ def test_code_that_nobody_writes_is_not_searched_for_minutes(tmp_path: Path) -> 
     folder.mkdir()
     write_bomb(folder / "model.torchscript", {"data.pkl": 10, "constants.pkl": 10, "code/__torch__.py": 20_000_000})
     assert "larger than 16777216 bytes" in refusal_of(folder)
+
+
+@pytest.mark.parametrize("slot", ["weights.pth", "model.pt2", "model.torchscript"])
+def test_names_and_links_in_an_archive_create_nothing_outside(tmp_path: Path, program: Path, slot: str) -> None:
+    folder = tmp_path / "network"
+    folder.mkdir()
+    if slot == "weights.pth":
+        write_state(classifier(), folder, slot, CLASSIFIER, {"num_classes": 5})
+    elif slot == "model.pt2":
+        shutil.copy(program, folder)
+    else:
+        write_script(nn.Sequential(nn.ReLU()), folder / slot)
+    link = zipfile.ZipInfo("root/link")
+    link.external_attr = (stat.S_IFLNK | 0o777) << 16
+    with zipfile.ZipFile(folder / slot, "a") as archive:
+        archive.writestr("../../trace", b"x")
+        archive.writestr("root/../../trace", b"x")
+        archive.writestr(f"{tmp_path}/trace", b"x")
+        archive.writestr(link, str(tmp_path / "trace"))
+    before = sorted(tmp_path.rglob("*"))
+    with contextlib.suppress(NetworkError):
+        load_network(folder, description(), CPU)
+    assert sorted(tmp_path.rglob("*")) == before
+    assert not (tmp_path.parent / "trace").exists()
+
+
+@pytest.mark.parametrize("shape", [(10**6, 10**6, 3), (2**62, 8), (-1, 3)])
+def test_a_mean_file_that_claims_more_than_it_holds_is_refused(tmp_path: Path, shape: tuple[int, ...]) -> None:
+    folder = tmp_path / "network"
+    folder.mkdir()
+    write_state(classifier(), folder, "weights.pth", CLASSIFIER, {"num_classes": 5})
+    header = str({"descr": "<f8", "fortran_order": False, "shape": shape}).encode() + b"\n"
+    (folder / "mean.npy").write_bytes(b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header + bytes(80))
+    assert "mean.npy" in refusal_of(folder, mean_file="mean.npy")
