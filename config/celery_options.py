@@ -23,7 +23,8 @@ def celery_options(settings: Settings) -> dict[str, Any]:
             "socket_connect_timeout": SOCKET_TIMEOUT_SECONDS,
             "max_retries": 0,
             # kombu would note each message in Redis until it is acknowledged: two more round trips that were 40 % of a
-            # worker's Python work. The ledger knows better what was lost, and sooner than a visibility timeout.
+            # worker's Python work. The ledger knows better what was lost, and sooner than a visibility timeout. And a
+            # note that cannot be removed, while Redis is frozen, would block one of the worker's places for good.
             "ack_emulation": False,
             "priority_steps": [0],  # priorities are queues: kombu's own steps would let low ones starve
         },

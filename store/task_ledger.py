@@ -218,10 +218,11 @@ class TaskLedger:
         with redis_errors_as_unavailable():
             return bool(self._finish(keys=keys, args=arguments))
 
-    def renew(self, task_ids: Iterable[str], lease_seconds: float) -> None:
-        """Extend the leases of tasks that are being worked on."""
+    def renew(self, claimed: Iterable[ClaimedTask], lease_seconds: float) -> None:
+        """Extend the leases of tasks that are being worked on, unless a later attempt has begun."""
+        attempts = [value for task in claimed for value in (task.id, task.attempt)]
         with redis_errors_as_unavailable():
-            self._renew(keys=[LEASES_KEY], args=[time.time() + lease_seconds, *task_ids])
+            self._renew(keys=[LEASES_KEY], args=[TASK_PREFIX, time.time() + lease_seconds, *attempts])
 
     def postpone(self, claimed: ClaimedTask) -> None:
         """Let a task be tried again when its lease has run out, as if it had not been tried now."""

@@ -47,6 +47,15 @@ class Channel(RedisChannel):
             self.connection._deliver(loads(message), queue)  # type: ignore[no-untyped-call]
         return True
 
+    def _restore(self, message: Any, leftmost: bool = False) -> None:
+        """Put a message back that was taken and not begun: ahead of those that wait, where it came from."""
+        origin = message.delivery_info
+        with self.conn_or_acquire() as client, client.pipeline() as pipeline:
+            payload = message.serializable()
+            restore: Any = self._do_restore_message
+            restore(payload, origin["exchange"], origin["routing_key"], pipeline, leftmost)
+            pipeline.execute()
+
 
 class Transport(RedisTransport):
     """kombu's Redis transport with that channel."""

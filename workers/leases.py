@@ -24,7 +24,7 @@ class Leases:
     def __init__(self, ledger: TaskLedger, lease_seconds: float) -> None:
         self._ledger = ledger
         self._lease_seconds = lease_seconds
-        self._held: dict[str, ClaimedTask] = {}
+        self._held: dict[tuple[str, int], ClaimedTask] = {}  # by attempt: this process may have lost a lease to itself
         self._lock = threading.Lock()
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._renew_until_stopped, name="leases", daemon=True)
@@ -42,12 +42,12 @@ class Leases:
     def held(self, task: ClaimedTask) -> Iterator[None]:
         """Keep the lease of a task alive while the block runs."""
         with self._lock:
-            self._held[task.id] = task
+            self._held[task.id, task.attempt] = task
         try:
             yield
         finally:
             with self._lock:
-                del self._held[task.id]
+                del self._held[task.id, task.attempt]
 
     def held_now(self) -> list[ClaimedTask]:
         """Return the tasks that this process is running."""
@@ -60,6 +60,6 @@ class Leases:
             if not held:
                 continue
             try:
-                self._ledger.renew([task.id for task in held], self._lease_seconds)
+                self._ledger.renew(held, self._lease_seconds)
             except Unavailable as error:
                 logger.warning("Leases could not be renewed: %s", error)

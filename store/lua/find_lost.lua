@@ -39,7 +39,9 @@ for index = 8, #ARGV do
   local oldest = redis.call('LINDEX', ARGV[index], -1)
   if oldest then
     -- A message of a task that does not wait any more says nothing; it leaves the queue next.
-    until_when = redis.call('ZSCORE', waiting, cjson.decode(oldest).headers.id) or 0
+    local read, message = pcall(cjson.decode, oldest)
+    local id = read and type(message) == 'table' and message.headers and message.headers.id
+    until_when = id and redis.call('ZSCORE', waiting, id) or 0
   end
   local bound = '(' .. string.format('%.6f', until_when - slack)
   for _, id in ipairs(redis.call('ZRANGEBYSCORE', waiting, '-inf', bound, 'LIMIT', 0, most)) do

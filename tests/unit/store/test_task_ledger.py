@@ -214,9 +214,18 @@ def test_postponed_task_stays_held_and_counts_as_untried(ledger: TaskLedger, cli
 
 def test_renewed_lease_keeps_others_out(ledger: TaskLedger) -> None:
     task_id = ledger.submit(TASK)
-    claim(ledger, task_id, "w1", lease_seconds=-1)
-    ledger.renew([task_id], 60)
+    task = claim(ledger, task_id, "w1", lease_seconds=-1)
+    ledger.renew([task], 60)
     assert claim(ledger, task_id, "w2") is None
+
+
+def test_renewal_of_a_superseded_attempt_does_not_keep_the_later_one(ledger: TaskLedger, client: redis.Redis) -> None:
+    task_id = ledger.submit(TASK)
+    first = claim(ledger, task_id, "w1", lease_seconds=-1)
+    claim(ledger, task_id, "w2")
+    before = client.zscore("recoq:leases", task_id)
+    ledger.renew([first], 600)
+    assert client.zscore("recoq:leases", task_id) == before
 
 
 def test_discarded_task_leaves_nothing(ledger: TaskLedger, client: redis.Redis) -> None:

@@ -60,9 +60,9 @@ def test_task_of_a_dead_worker_is_found_once(ledger: TaskLedger, recovery: TaskR
 
 def test_renewal_does_not_bring_back_a_lease_that_was_taken_away(ledger: TaskLedger, recovery: TaskRecovery) -> None:
     task_id = ledger.submit(TASK)
-    claim(ledger, task_id, lease_seconds=-1)
+    task = claim(ledger, task_id, lease_seconds=-1)
     assert recovery.find_lost(60) == [free(task_id)]
-    ledger.renew([task_id], 60)
+    ledger.renew([task], 60)
     assert claim(ledger, task_id) is not None
 
 
@@ -109,6 +109,15 @@ def test_many_tasks_that_wait_are_left_alone(client: redis.Redis, recovery: Task
     assert [recovery.find_lost(0) for _ in range(5)] == [[]] * 5
     assert client.zcard("recoq:missing") == 0
     client.flushall()
+
+
+def test_message_that_is_none_of_ours_stops_nothing(
+    client: redis.Redis, ledger: TaskLedger, recovery: TaskRecovery
+) -> None:
+    client.lpush(QUEUE, "this is no message")
+    task_id = ledger.submit(TASK)
+    claim(ledger, task_id, lease_seconds=-1)
+    assert recovery.find_lost(60) == [free(task_id)]
 
 
 def test_lost_task_that_is_lost_again_is_found_again(

@@ -220,6 +220,17 @@ def test_task_whose_workers_died_is_given_up_with_the_count(worker: Worker) -> N
     assert handler.given_up[0].startswith("5: The task failed 2 times")
 
 
+def test_process_may_hold_two_attempts_of_a_task(worker: Worker) -> None:
+    task_id = worker.submit()
+    first = worker.ledger.claim(task_id, "w1", -1, 3)
+    second = worker.ledger.claim(task_id, "w1", 60, 3)
+    with worker.leases.held(first):
+        with worker.leases.held(second):
+            assert worker.leases.held_now() == [first, second]
+        assert worker.leases.held_now() == [first]
+    assert worker.leases.held_now() == []
+
+
 def test_running_tasks_are_handed_back_at_once(worker: Worker) -> None:
     task = worker.ledger.claim(worker.submit(), "w1", 60, 2)
     reconciler = Reconciler(worker.recovery, worker.queue)
