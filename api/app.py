@@ -9,6 +9,7 @@ from flask_cors import CORS
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from api.auth import require_keys
+from api.bodies.memory import bound_body_memory
 from api.errors import register_error_handler
 from api.openapi import serve_document, start_document
 from api.request_figures import count_requests
@@ -76,7 +77,8 @@ def create_app(settings: Settings, services: Services | None = None) -> Flask:
     _add_headers(app)
     if settings.cors_origins:
         _allow_origins(app, settings.cors_origins)
-    answer_waits(app)  # last, so that it comes before what adds headers to the answer
+    answer_waits(app)  # after what adds headers, so that it comes before them
+    bound_body_memory(app, settings.body_memory_bytes, UPLOAD_PATH)
     if settings.trusted_proxies:
         hops = settings.trusted_proxies
         app.wsgi_app = ProxyFix(app.wsgi_app, hops, hops, hops, hops, hops)  # type: ignore[method-assign]

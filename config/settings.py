@@ -46,6 +46,7 @@ class Settings:
     cors_origins: tuple[str, ...]
     trusted_proxies: int
     max_body_bytes: int
+    body_memory_bytes: int
     max_upload_bytes: int
     task_ttl_seconds: int
     max_pending_tasks: int
@@ -121,6 +122,7 @@ def read_settings() -> Settings:
         cors_origins=tuple(cors_origins or ()),
         trusted_proxies=env.int("TRUSTED_PROXIES", 0, validate=Range(min=0)),
         max_body_bytes=env.int("MAX_BODY_BYTES", 64 * MEBIBYTE, validate=positive),
+        body_memory_bytes=env.int("BODY_MEMORY_BYTES", 1024 * MEBIBYTE, validate=positive),
         max_upload_bytes=env.int("MAX_UPLOAD_BYTES", 2048 * MEBIBYTE, validate=positive),
         task_ttl_seconds=env.int("TASK_TTL_SECONDS", 24 * 3600, validate=positive),
         max_pending_tasks=env.int("MAX_PENDING_TASKS", 200_000, validate=positive),

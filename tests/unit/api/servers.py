@@ -33,8 +33,8 @@ class Server:
 
 
 @contextmanager
-def running_server(settings: Settings) -> Iterator[Server]:
-    """Serve with these settings while the block runs."""
+def running_server(settings: Settings, **variables: str) -> Iterator[Server]:
+    """Serve with these settings while the block runs, and with these variables in its environment."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
@@ -46,6 +46,7 @@ def running_server(settings: Settings) -> Iterator[Server]:
         "RECOQ_PORT": str(port),
         "RECOQ_API_PROCESSES": "1",
         "RECOQ_LOG_LEVEL": "ERROR",
+        **variables,
     }
     with subprocess.Popen([sys.executable, "-m", "api"], env=environment) as process:
         deadline = time.monotonic() + START_SECONDS
