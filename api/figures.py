@@ -24,6 +24,7 @@ from store.telemetry.series import (
 )
 
 SUCCESS, ERROR = "success", "error"
+COLUMNS = {SUCCESS: "succeeded", ERROR: "failed"}
 STAGES = ("queued", "load", "fetch", "decode", "preprocess", "batch_wait", "device", "postprocess", "write")
 JsonObject = dict[str, Any]
 
@@ -101,7 +102,8 @@ class Figures:
         for labels, value in self.counters(ACCEPTED).items():
             rows[int(labels[1])]["accepted"] += int(value)
         for labels, value in self.counters(ENDED).items():
-            rows[int(labels[1])]["succeeded" if labels[2] == SUCCESS else "failed"] += int(value)
+            if labels[2] in COLUMNS:
+                rows[int(labels[1])][COLUMNS[labels[2]]] += int(value)
         for labels, value in self.counters(LOADS).items():
             rows[int(labels[0])]["loads"] += int(value) if labels[1] == SUCCESS else 0
         for labels, sizes in self.histograms(BATCH_SIZE).items():

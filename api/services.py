@@ -56,8 +56,8 @@ def open_services(settings: Settings) -> Services:
     """Return the services that ``settings`` describe; nothing connects before its first use."""
     database = Database(settings.database_url, MOST_SQL_CONNECTIONS)
     redis = connect(settings.redis_url)
-    ledger = TaskLedger(redis, settings.task_ttl_seconds, BacklogLimits.of(settings))
     telemetry = Telemetry(redis)
+    ledger = TaskLedger(redis, settings.task_ttl_seconds, BacklogLimits.of(settings), telemetry)
     return Services(
         settings=settings,
         database=database,

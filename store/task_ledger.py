@@ -35,10 +35,9 @@ from store.task_keys import (
 )
 from store.task_messages import ID_PLACEHOLDER, TAG_PLACEHOLDER, message_template
 from store.task_reading import READ_FIELDS, record_of
-from store.task_records import Acceptance, ClaimedTask, NewTask, Outcome, TaskRecord
+from store.task_records import CANCELLED, OVERDUE, Acceptance, ClaimedTask, NewTask, Outcome, TaskRecord
+from store.telemetry.telemetry import Telemetry
 
-CANCELLED = Outcome(error="Cancelled.")
-OVERDUE = Outcome(error="Deadline exceeded before the task could start.")
 REMEMBERED_SECONDS = 24 * 3600  # for so long an idempotency key means the same task
 MOST_OVERDUE_AT_ONCE = 1000
 
@@ -58,8 +57,11 @@ class LastAttempt(Exception):
 class TaskLedger:
     """All that is known of tasks; safe to share between threads."""
 
-    def __init__(self, redis: Redis, task_ttl_seconds: int, limits: BacklogLimits = UNLIMITED) -> None:
+    def __init__(
+        self, redis: Redis, task_ttl_seconds: int, limits: BacklogLimits = UNLIMITED, telemetry: Telemetry | None = None
+    ) -> None:
         self._redis = redis
+        self._telemetry = telemetry
         self._backlog = Backlog(redis)
         self._limits = limits.as_json()
         self._ttl = task_ttl_seconds
@@ -126,7 +128,7 @@ class TaskLedger:
             NotFound: if there is none of that ID, it has expired, or it is another account's.
         """
         self.get(account_id, task_id)
-        self.finish(task_id, None, CANCELLED)
+        self._end_unrun(task_id, CANCELLED)
 
     def purge(self, account_id: int, task_id: str) -> None:
         """Forget a task of this account with all that belongs to it; a result that comes later is dropped.
@@ -161,7 +163,17 @@ class TaskLedger:
         """End the tasks that have not started before their deadline, at most a thousand; return how many."""
         with redis_errors_as_unavailable():
             found = self._find_overdue(keys=[DEADLINES_KEY], args=[TASK_PREFIX, time.time(), MOST_OVERDUE_AT_ONCE])
-        return sum(self.finish(task_id.decode(), None, OVERDUE) for task_id in found)
+        return sum(self._end_unrun(task_id.decode(), OVERDUE) for task_id in found)
+
+    def _end_unrun(self, task_id: str, outcome: Outcome) -> bool:
+        """End a task without a result, and count it, which workers do for those that they run."""
+        with redis_errors_as_unavailable():
+            row: list[Any] = self._redis.hmget(TASK_PREFIX + task_id, ("kind", "network", "account"))
+        ended = self.finish(task_id, None, outcome)
+        if ended and self._telemetry is not None:
+            kind, network, account = row
+            self._telemetry.count_unrun(task_id, kind.decode(), int(network), int(account), outcome)
+        return ended
 
     # For the workers: claim, renew, finish, postpone.
 
@@ -180,7 +192,7 @@ class TaskLedger:
         with redis_errors_as_unavailable():
             answer = self._claim(keys=keys, args=arguments)
         if answer[0] == b"overdue":
-            self.finish(task_id, None, OVERDUE)
+            self._end_unrun(task_id, OVERDUE)
         if answer[0] == b"last":
             raise LastAttempt(task_id)
         if answer[0] not in {b"claimed", b"exhausted"}:

@@ -149,3 +149,7 @@ class Outcome:
     def status(self) -> TaskStatus:
         """The final status that this outcome gives a task."""
         return TaskStatus.SUCCESS if self.error is None else TaskStatus.ERROR
+
+
+CANCELLED = Outcome(error="Cancelled.")
+OVERDUE = Outcome(error="Deadline exceeded before the task could start.")

@@ -28,8 +28,10 @@ class Histogram:
     bounds: tuple[float, ...]
 
 
+CANCELLED_OUTCOME = "cancelled"  # beside the final states of tasks
+
 ACCEPTED = Counter("recoq_tasks_accepted", "Tasks that the API accepted.", ("kind", "network"))
-ENDED = Counter("recoq_tasks_ended", "Tasks that ended: as success or as error.", ("kind", "network", "outcome"))
+ENDED = Counter("recoq_tasks_ended", "Tasks that ended, and how.", ("kind", "network", "outcome"))
 TASK_SECONDS = Histogram("recoq_task_seconds", "Time of a task from its acceptance to its end.", ("kind",), SECONDS)
 STAGE_SECONDS = Histogram(
     "recoq_stage_seconds",

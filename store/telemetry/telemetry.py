@@ -6,10 +6,12 @@ Workers and API processes make one each.
 from redis import Redis
 
 from store.errors import Unavailable
+from store.task_records import CANCELLED, Outcome
 from store.telemetry.heartbeats import Heartbeats
 from store.telemetry.history import History, current_bucket
 from store.telemetry.pending import PendingTasks
 from store.telemetry.recent_errors import ErrorTally, RecentErrors
+from store.telemetry.series import CANCELLED_OUTCOME, ENDED
 from store.telemetry.tally import Tally
 
 
@@ -24,6 +26,13 @@ class Telemetry:
         self.pending = PendingTasks(redis)
         self.heartbeats = Heartbeats(redis)
         self._watched = 0
+
+    def count_unrun(self, task_id: str, kind: str, network_id: int, account_id: int, outcome: Outcome) -> None:
+        """Count a task that ended without being run: cancelled, which is no error, or too late."""
+        is_cancelled = outcome == CANCELLED
+        self.tally.count(ENDED, kind, str(network_id), CANCELLED_OUTCOME if is_cancelled else outcome.status.value)
+        if outcome.error is not None and not is_cancelled:
+            self.error_tally.count(account_id, network_id, outcome.error, task_id)
 
     def send(self) -> None:
         """Send what has changed; what cannot be sent is kept for the next time, but for errors."""

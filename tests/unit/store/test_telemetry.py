@@ -111,6 +111,25 @@ def test_pending_tasks_are_counted_by_network_until_they_end(telemetry: Telemetr
     assert client.keys("recoq:pending*") == []
 
 
+def test_tasks_that_end_without_being_run_are_counted_once(telemetry: Telemetry, client: redis.Redis) -> None:
+    ledger = TaskLedger(client, 60, telemetry=telemetry)
+    cancelled = ledger.submit(NewTask(1, TaskKind.TENSORS, {"network_id": 4}))
+    late = ledger.submit(NewTask(2, TaskKind.TENSORS, {"network_id": 4}, deadline_seconds=0.001))
+    for _ in range(2):
+        ledger.cancel(1, cancelled)
+        time.sleep(0.01)  # longer than the deadline
+        ledger.end_overdue()
+    telemetry.send()
+    ended = telemetry.history.totals().counter(ENDED)
+    assert ended == {("tensors", "4", "cancelled"): 1, ("tensors", "4", "error"): 1}
+    [group] = telemetry.errors.read()
+    assert (group.account_id, group.sentence, group.task_id) == (
+        2,
+        "Deadline exceeded before the task could start.",
+        late,
+    )
+
+
 def test_one_process_notes_the_queue_in_each_bucket(client: redis.Redis) -> None:
     TaskLedger(client, 60).submit(NewTask(1, TaskKind.TENSORS, {"network_id": 4}))
     processes = [Telemetry(client) for _ in range(3)]
