@@ -7,6 +7,7 @@ A short run is part of the suite; ``make chaos`` makes a long one and shows the 
 import os
 import time
 from bisect import bisect_left
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -63,8 +64,8 @@ def figures(fleet: Fleet, tasks: dict[str, Any], clients: Clients, faults: list[
         "finished": sum(task["status"] == "success" for task in tasks.values()),
         "lost": len(clients.accepted) - len(tasks),
         "run more than once": sum(int(attempts) > 1 for attempts, _ in rows.values()),
-        "faults": len(faults),
-        "longest until a dead worker's tasks had ended (s)": _takeover_seconds(faults, ends, "worker killed"),
+        **dict(sorted(Counter(fault.name for fault in faults).items())),
+        "longest until a killed worker's tasks had ended (s)": _takeover_seconds(faults, ends, "worker killed"),
         "the same for a frozen worker (s)": _takeover_seconds(faults, ends, "worker frozen"),
         "longest pause after Redis was back (s)": _pause_seconds(faults, sorted(ends.values())),
         "longest answer of the API (s)": round(clients.longest_seconds, 1),
