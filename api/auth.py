@@ -115,6 +115,7 @@ def require_keys(app: Flask) -> None:
         if request.method == "OPTIONS" or not needs_key(request.path):
             return
         principal = _authenticate(keys, request)
+        services().rates.count(principal.account_id)
         if not may(principal, request.method, request.path):
             raise NotAllowed(f"A key of the role {principal.role} may not do this; it takes the role admin.")
         g.principal = principal

@@ -18,9 +18,11 @@ from store.errors import (
     InvalidValue,
     NotFound,
     QueueFull,
+    RateExceeded,
     StorageFull,
     StoreError,
     TooLarge,
+    TryLater,
     Unavailable,
 )
 
@@ -82,6 +84,7 @@ STATUS_OF_STORE_ERROR: Mapping[type[StoreError], int] = {
     Conflict: 409,
     TooLarge: 413,
     QueueFull: 429,
+    RateExceeded: 429,
     Unavailable: 503,
     StorageFull: 507,
 }
@@ -141,7 +144,8 @@ def _answer_store_error(error: StoreError) -> Response:
         log.error("%s %s: %s", request.method, request.path, error)
     response = error_response(status, str(error))
     if status in (429, 503):
-        response.headers["Retry-After"] = str(getattr(error, "retry_after_seconds", RETRY_AFTER_SECONDS))
+        seconds = error.retry_after_seconds if isinstance(error, TryLater) else RETRY_AFTER_SECONDS
+        response.headers["Retry-After"] = str(seconds)
     return response
 
 

@@ -16,6 +16,7 @@ from store.drain import Drain
 from store.names import Names
 from store.networks import Networks
 from store.redis_connection import connect
+from store.request_rates import RequestRates
 from store.specs import Specs
 from store.task_ledger import TaskLedger
 from store.task_queue import TaskQueue
@@ -42,6 +43,7 @@ class Services:
     ledger: TaskLedger
     queue: TaskQueue
     drain: Drain
+    rates: RequestRates
     telemetry: Telemetry
     names: Names
     watch: TaskWatch
@@ -69,6 +71,7 @@ def open_services(settings: Settings) -> Services:
         ledger=ledger,
         queue=TaskQueue(redis, ledger, telemetry.tally),
         drain=Drain(redis),
+        rates=RequestRates(redis, settings.max_requests_per_second),
         telemetry=telemetry,
         names=Names(database),
         watch=TaskWatch(redis),

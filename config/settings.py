@@ -49,6 +49,7 @@ class Settings:
     body_memory_bytes: int
     max_upload_bytes: int
     task_ttl_seconds: int
+    max_requests_per_second: int
     max_pending_tasks: int
     max_pending_tasks_per_account: int
     max_staged_bytes: int
@@ -125,6 +126,7 @@ def read_settings() -> Settings:
         body_memory_bytes=env.int("BODY_MEMORY_BYTES", 1024 * MEBIBYTE, validate=positive),
         max_upload_bytes=env.int("MAX_UPLOAD_BYTES", 2048 * MEBIBYTE, validate=positive),
         task_ttl_seconds=env.int("TASK_TTL_SECONDS", 24 * 3600, validate=positive),
+        max_requests_per_second=env.int("MAX_REQUESTS_PER_SECOND", 0, validate=Range(min=0)),
         max_pending_tasks=env.int("MAX_PENDING_TASKS", 200_000, validate=positive),
         max_pending_tasks_per_account=env.int("MAX_PENDING_TASKS_PER_ACCOUNT", 100_000, validate=positive),
         max_staged_bytes=env.int("MAX_STAGED_BYTES", 1024 * MEBIBYTE, validate=positive),

@@ -36,12 +36,20 @@ class Unavailable(StoreError):
     """A backing service (SQL, Redis, the weights) is away; the message names the service only."""
 
 
-class QueueFull(StoreError):
-    """No more tasks are taken now; ``retry_after_seconds`` tells when that may be different."""
+class TryLater(StoreError):
+    """What was asked for may be had later; ``retry_after_seconds`` tells when to ask again."""
 
     def __init__(self, message: str, retry_after_seconds: int) -> None:
         super().__init__(message)
         self.retry_after_seconds = retry_after_seconds
+
+
+class QueueFull(TryLater):
+    """As many tasks wait as may wait."""
+
+
+class RateExceeded(TryLater):
+    """An account makes more requests than it may."""
 
 
 class StorageFull(StoreError):

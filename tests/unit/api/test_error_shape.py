@@ -67,6 +67,7 @@ def test_client_that_stalls_is_told_so(admin: Caller) -> None:
         (store_errors.TooLarge("Too large."), 413),
         (store_errors.Unavailable("The database is not reachable."), 503),
         (store_errors.QueueFull("Full.", 7), 429),
+        (store_errors.RateExceeded("Too fast.", 1), 429),
         (store_errors.StorageFull("No room."), 507),
         (store_errors.InvalidValue("A NUL."), 400),
         (store_errors.InvalidReference("network_id", "There is no network 5."), 400),
