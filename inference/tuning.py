@@ -1,41 +1,41 @@
-"""Finds, by timing, the precision and the batch size with which a network gives most images per second.
+"""Finds, by timing, how a network gives most images per second: precision, order of the weights, and batch size.
 
 Called by the warm-up when a network is deployed. Timings are wall-clock minima of few runs: good to some percent, which
 is why neither choice follows a difference smaller than that.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from math import inf
 from time import perf_counter
 
 import torch
 
 from inference.agreement import agree
 from inference.errors import NetworkError
+from inference.execution import Execution, has_convolutions, prepared_copy
 from inference.loaded_network import LoadedNetwork, Sample
 from inference.network import Precision
 
 Clock = Callable[[], float]
 
-DTYPES = {
-    Precision.FLOAT32: torch.float32,
-    Precision.BFLOAT16: torch.bfloat16,
-    Precision.FLOAT16: torch.float16,
-}
 PRECISION_BOUND = 0.02  # of the largest value of an output tensor
-WORTHWHILE_GAIN = 1.1  # a lower precision is chosen when it is this many times as fast
+ORDER_BOUND = 5e-6  # likewise: what is asked for in float32 is exact up to rounding
+WORTHWHILE_GAIN = 1.1  # a lower precision or another order is chosen when it is this many times as fast
 ENOUGH_OF_THE_BEST = 0.95  # the smallest batch that reaches this part of the best throughput is chosen
 TOO_LONG_SECONDS = 1.0  # no larger batch is tried once one takes longer than this
 
-_PRECISION_BATCH = 8
+_ASKED = "The network's preprocessing says so."
+_BATCH = 8
 _RUNS = 3
 
 
 @dataclass(frozen=True)
-class ChosenPrecision:
-    """A precision, and in one sentence why it was chosen."""
+class Chosen:
+    """A way of running a network, the network in that way, and in one sentence why its precision was chosen."""
 
-    precision: Precision
+    execution: Execution
+    network: LoadedNetwork
     reason: str
 
 
@@ -52,38 +52,92 @@ class BatchTiming:
         return self.batch_size / max(self.seconds, 1e-9)
 
 
-def choose_precision(network: LoadedNetwork, pair: Sequence[Sample], clock: Clock = perf_counter) -> ChosenPrecision:
-    """Return the fastest precision whose outputs for two samples agree with those of float32.
+def choose_execution(network: LoadedNetwork, pair: Sequence[Sample], clock: Clock = perf_counter) -> Chosen:
+    """Return the fastest way of running a network in the precision that its description asks for.
+
+    With ``auto``, that is the fastest precision whose outputs for two samples agree with those of float32 within
+    ``PRECISION_BOUND``.
 
     Args:
-        network: the network in float32.
+        network: the network as it was loaded.
         pair: two samples of equal shapes.
         clock: tells the seconds.
     """
+    asked = network.description.precision
+    plain = Execution(Precision.FLOAT32 if asked is Precision.AUTO else asked)
     if network.takes_image_list:
-        return ChosenPrecision(
-            Precision.FLOAT32, "Detectors that sort and cut what they find are not compared across precisions."
+        # They sort and cut what they find, where rounding shows, so results cannot be compared.
+        reason = _ASKED if asked is not Precision.AUTO else "Detectors of image lists keep float32."
+        return Chosen(plain, prepared_copy(network, plain), reason)
+    if asked is not Precision.AUTO and not has_convolutions(network):
+        return Chosen(plain, prepared_copy(network, plain), _ASKED)
+    contest = _Contest(network, pair, clock)
+    best = contest.of_orders(plain)
+    return contest.of_precisions(best) if asked is Precision.AUTO else Chosen(best.execution, best.network, _ASKED)
+
+
+@dataclass(frozen=True)
+class _Entry:
+    """A way of running a network that was tried; ``seconds`` is infinite where it failed or changed the results."""
+
+    execution: Execution
+    network: LoadedNetwork
+    seconds: float
+
+
+class _Contest:
+    """Runs the same samples through a network in several ways."""
+
+    def __init__(self, network: LoadedNetwork, pair: Sequence[Sample], clock: Clock) -> None:
+        self._loaded = network
+        self._pair = pair
+        self._batch = [pair[index % 2] for index in range(_BATCH if network.description.batched_output else 2)]
+        self._clock = clock
+
+    def of_orders(self, plain: Execution) -> _Entry:
+        """Return the faster order of the weights."""
+        first = self.timed(plain)
+        if not has_convolutions(self._loaded):
+            return first
+        other = self.timed(replace(plain, channels_last=True), first.network)
+        return other if other.seconds * WORTHWHILE_GAIN <= first.seconds < inf else first
+
+    def timed(self, execution: Execution, reference: LoadedNetwork | None = None) -> _Entry:
+        """Time one way; with a reference, only if it agrees with that."""
+        try:
+            network = prepared_copy(self._loaded, execution)
+        except torch.OutOfMemoryError:
+            return _Entry(execution, self._loaded, inf)
+        bound = ORDER_BOUND if execution.precision is Precision.FLOAT32 else PRECISION_BOUND
+        if reference is not None and not _agree(network, reference, self._pair, bound):
+            return _Entry(execution, network, inf)
+        seconds = _seconds_or_none(network, self._batch, self._clock)
+        return _Entry(execution, network, inf if seconds is None else seconds)
+
+    def of_precisions(self, exact: _Entry) -> Chosen:
+        """Return the fastest of the lower precisions, or what was found for float32."""
+        if exact.seconds == inf:
+            return Chosen(exact.execution, exact.network, "The network could not be timed on a batch.")
+        facts = {}
+        best = exact
+        for precision in (Precision.BFLOAT16, Precision.FLOAT16):
+            entry = self.timed(replace(exact.execution, precision=precision), exact.network)
+            gain = exact.seconds / max(entry.seconds, 1e-9)
+            facts[precision] = f"{precision} is {gain:.2f} times as fast"
+            if entry.seconds == inf:
+                facts[precision] = f"{precision} fails, or differs from float32 by more than {PRECISION_BOUND:.0%}"
+            elif gain >= WORTHWHILE_GAIN and entry.seconds < best.seconds:
+                best = entry
+        if best is exact:
+            return Chosen(
+                exact.execution, exact.network, f"Nothing faster agrees with it: {'; '.join(facts.values())}."
+            )
+        return Chosen(
+            best.execution,
+            best.network,
+            f"It is {exact.seconds / max(best.seconds, 1e-9):.1f} times as fast as float32 and agrees with it within "
+            f"{PRECISION_BOUND:.0%}.",
         )
-    references = network.run(pair)
-    batch = [pair[index % 2] for index in range(_PRECISION_BATCH if network.description.batched_output else 2)]
-    slowest = _seconds_or_none(network, batch, clock)
-    if slowest is None:
-        return ChosenPrecision(Precision.FLOAT32, "The network could not be timed on a batch.")
-    refused, timed = [], {}
-    for precision in (Precision.BFLOAT16, Precision.FLOAT16):
-        narrowed = network.at(DTYPES[precision])
-        if not _agrees(narrowed, pair, references):
-            refused.append(f"{precision} differs from float32 by more than {PRECISION_BOUND:.0%}")
-        elif (seconds := _seconds_or_none(narrowed, batch, clock)) is not None:
-            timed[precision] = slowest / max(seconds, 1e-9)
-    fastest = max(timed, key=lambda precision: timed[precision], default=None)
-    if fastest is not None and timed[fastest] >= WORTHWHILE_GAIN:
-        return ChosenPrecision(
-            fastest,
-            f"It is {timed[fastest]:.1f} times as fast as float32 and agrees with it within {PRECISION_BOUND:.0%}.",
-        )
-    facts = refused + [f"{precision} is {gain:.2f} times as fast" for precision, gain in timed.items()]
-    return ChosenPrecision(Precision.FLOAT32, "Nothing faster agrees with it: " + "; ".join(facts) + ".")
 
 
 def time_batches(
@@ -135,9 +189,9 @@ def best_batch_size(timings: Sequence[BatchTiming]) -> int:
     return next(timing.batch_size for timing in timings if timing.throughput >= ENOUGH_OF_THE_BEST * best)
 
 
-def _agrees(network: LoadedNetwork, pair: Sequence[Sample], references: Sequence[dict[str, torch.Tensor]]) -> bool:
+def _agree(network: LoadedNetwork, reference: LoadedNetwork, pair: Sequence[Sample], bound: float) -> bool:
     try:
-        return agree(network.run(pair), references, PRECISION_BOUND)
+        return agree(network.run(pair), reference.run(pair), bound)
     except (NetworkError, torch.OutOfMemoryError):
         return False
 

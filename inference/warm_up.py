@@ -15,18 +15,10 @@ from torch import Tensor
 from inference.agreement import agree
 from inference.errors import NetworkError
 from inference.loaded_network import LoadedNetwork, Sample
-from inference.network import ImageSpec, Precision, ResizeType
+from inference.network import ImageSpec, ResizeType
 from inference.preprocess import prepare_image
 from inference.regions import WHOLE_IMAGE
-from inference.tuning import (
-    DTYPES,
-    ChosenPrecision,
-    Clock,
-    best_batch_size,
-    choose_precision,
-    time_batches,
-    time_largest_batch,
-)
+from inference.tuning import Clock, best_batch_size, choose_execution, time_batches, time_largest_batch
 
 Outputs = dict[str, Tensor]
 
@@ -40,8 +32,8 @@ class WarmUp:
     """A network as it is to be run, and what is to be remembered of it.
 
     ``report`` is ``{"inputs": [{"name", "shape", "dtype"}], "outputs": [...], "precision": str,
-    "precision_reason": str, "max_batch_size": int, "batch_milliseconds": {size: float}}``. Shapes have no batch
-    dimension, and null for what varies with the content or the size of the image.
+    "precision_reason": str, "channels_last": bool, "max_batch_size": int, "batch_milliseconds": {size: float}}``.
+    Shapes have no batch dimension, and null for what varies with the content or the size of the image.
     """
 
     network: LoadedNetwork
@@ -61,7 +53,7 @@ def warm_up(network: LoadedNetwork, max_batch_size: int, clock: Clock = perf_cou
     """Run a network on synthetic images, prepared as real ones are, and find out how to run it best.
 
     Args:
-        network: in float32, whatever precision its description asks for.
+        network: as it was loaded, whatever precision its description asks for.
         max_batch_size: no larger batch is chosen; 1 is, when the network takes no batches, or returns something else
             for a batch than for its samples.
         clock: tells the seconds.
@@ -71,8 +63,8 @@ def warm_up(network: LoadedNetwork, max_batch_size: int, clock: Clock = perf_cou
     """
     first, second, *others = _samples(network)
     try:
-        chosen = _precision(network, [first, second], clock)
-        network = network.at(DTYPES[chosen.precision])
+        chosen = choose_execution(network, [first, second], clock)
+        network = chosen.network
         results = [network.run([sample])[0] for sample in (first, second, *others)]
     except torch.OutOfMemoryError as error:
         raise NetworkError("The device has not enough memory to run the network on one image.") from error
@@ -81,18 +73,12 @@ def warm_up(network: LoadedNetwork, max_batch_size: int, clock: Clock = perf_cou
     report = {
         "inputs": _tensors_of(inputs),
         "outputs": _tensors_of(results),
-        "precision": chosen.precision.value,
+        "precision": chosen.execution.precision.value,
         "precision_reason": chosen.reason,
+        "channels_last": chosen.execution.channels_last,
         **_batches(network, [first, second], results[:2], max_batch_size, clock),
     }
     return WarmUp(network, report)
-
-
-def _precision(network: LoadedNetwork, pair: list[Sample], clock: Clock) -> ChosenPrecision:
-    asked = network.description.precision
-    if asked is not Precision.AUTO:
-        return ChosenPrecision(asked, "The network's preprocessing says so.")
-    return choose_precision(network, pair, clock)
 
 
 def _samples(network: LoadedNetwork) -> list[Sample]:

@@ -7,10 +7,10 @@ import torch
 
 from inference.batcher import Answer, Batcher
 from inference.errors import NetworkError
+from inference.execution import Execution, prepared
 from inference.loader import LoadedNetwork, load_network
 from inference.model_cache import ModelCache
-from inference.network import NetworkDescription, Precision
-from inference.tuning import DTYPES
+from inference.network import NetworkDescription
 from store.records import NetworkRecord
 from store.weights import WeightStore
 from workers.load_trial import LoadTrial
@@ -52,7 +52,10 @@ class NetworkRunner:
             folder = self._weights.local_folder(network.weights_key, network.files)
             if network.deployment.status != "success" and network.account_id is not None:
                 self._trial.run(network, folder)  # public ones come from the operator, by the command line
-            loaded = load_network(folder, description, self._trial.device).at(_precision_of(network))
+            loaded = prepared(
+                load_network(folder, description, self._trial.device),
+                Execution.from_report(network.deployment.report),
+            )
         except Exception:
             self._signs.load_failed(network.id)
             raise
@@ -78,9 +81,3 @@ class NetworkRunner:
         """Queue one prepared sample, a tensor for each input, and return the future of its output tensors."""
         report = network.deployment.report
         return self._batcher.submit(loaded, tuple(sample), report["max_batch_size"] if report else None)
-
-
-def _precision_of(network: NetworkRecord) -> torch.dtype:
-    """Return what the deployment decided; float32 as long as it has not, or has told nothing of it."""
-    report = network.deployment.report or {}
-    return DTYPES[Precision(report.get("precision", Precision.FLOAT32))]

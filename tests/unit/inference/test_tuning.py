@@ -6,9 +6,10 @@ import pytest
 import torch
 from torch import Tensor
 
+from inference.execution import PLAIN
 from inference.loaded_network import LoadedNetwork
 from inference.network import Precision
-from inference.tuning import BatchTiming, ChosenPrecision, best_batch_size, choose_precision, time_batches
+from inference.tuning import BatchTiming, Chosen, best_batch_size, choose_execution, time_batches
 from tests.unit.inference.seeded_networks import CPU, description, images
 
 PAIR = [(image,) for image in images(2)]
@@ -39,10 +40,10 @@ class Bench:
 
     @property
     def network(self) -> LoadedNetwork:
-        return LoadedNetwork(self, description(), CPU, nbytes=0)
+        return LoadedNetwork(self, description(precision="auto"), CPU, nbytes=0)
 
-    def precision(self) -> ChosenPrecision:
-        return choose_precision(self.network, PAIR, self.clock)
+    def chosen(self) -> Chosen:
+        return choose_execution(self.network, PAIR, self.clock)
 
     def timings(self, maximum: int) -> list[BatchTiming]:
         return time_batches(self.network, PAIR, maximum, self.clock)
@@ -62,23 +63,23 @@ def by_precision(float32: float, bfloat16: float, float16: float) -> Callable[[i
     ],
 )
 def test_the_fastest_precision_is_chosen(float32: float, bfloat16: float, float16: float, chosen: Precision) -> None:
-    assert Bench(by_precision(float32, bfloat16, float16)).precision().precision is chosen
+    assert Bench(by_precision(float32, bfloat16, float16)).chosen().execution.precision is chosen
 
 
 def test_the_reason_says_how_much_is_gained() -> None:
-    assert Bench(by_precision(4.0, 1.0, 2.0)).precision().reason == (
+    assert Bench(by_precision(4.0, 1.0, 2.0)).chosen().reason == (
         "It is 4.0 times as fast as float32 and agrees with it within 2%."
     )
-    assert Bench(by_precision(4.0, 4.0, 8.0)).precision().reason == (
+    assert Bench(by_precision(4.0, 4.0, 8.0)).chosen().reason == (
         "Nothing faster agrees with it: bfloat16 is 1.00 times as fast; float16 is 0.50 times as fast."
     )
 
 
 def test_a_precision_that_changes_the_results_is_not_chosen() -> None:
-    assert Bench(by_precision(4.0, 1.0, 1.0), error=0.019).precision().precision is Precision.BFLOAT16
-    chosen = Bench(by_precision(4.0, 1.0, 1.0), error=0.021).precision()
-    assert chosen.precision is Precision.FLOAT32
-    assert "bfloat16 differs from float32 by more than 2%" in chosen.reason
+    assert Bench(by_precision(4.0, 1.0, 1.0), error=0.019).chosen().execution.precision is Precision.BFLOAT16
+    chosen = Bench(by_precision(4.0, 1.0, 1.0), error=0.021).chosen()
+    assert chosen.execution.precision is Precision.FLOAT32
+    assert "bfloat16 fails, or differs from float32 by more than 2%" in chosen.reason
 
 
 def test_a_network_that_fails_in_a_precision_keeps_float32() -> None:
@@ -87,17 +88,17 @@ def test_a_network_that_fails_in_a_precision_keeps_float32() -> None:
             raise RuntimeError("not implemented for 'Half'")
         return 1.0
 
-    assert Bench(seconds).precision().precision is Precision.FLOAT32
+    assert Bench(seconds).chosen().execution.precision is Precision.FLOAT32
 
 
 def test_detectors_of_image_lists_keep_float32() -> None:
-    network = LoadedNetwork(lambda x: x, description(), CPU, nbytes=0, takes_image_list=True)
-    assert choose_precision(network, PAIR).precision is Precision.FLOAT32
+    network = LoadedNetwork(lambda x: x, description(precision="auto"), CPU, nbytes=0, takes_image_list=True)
+    assert choose_execution(network, PAIR).execution == PLAIN
 
 
 def test_a_real_network_is_timed_in_real_seconds() -> None:
-    network = LoadedNetwork(torch.nn.Conv2d(3, 8, 3), description(), CPU, nbytes=0)
-    assert choose_precision(network, PAIR).precision in set(Precision) - {Precision.AUTO}
+    network = LoadedNetwork(torch.nn.Conv2d(3, 8, 3), description(precision="auto"), CPU, nbytes=0)
+    assert choose_execution(network, PAIR).execution.precision in set(Precision) - {Precision.AUTO}
     assert all(timing.seconds > 0 for timing in time_batches(network, PAIR, 4))
 
 
@@ -114,3 +115,53 @@ def test_batches_are_tried_as_far_as_they_pay() -> None:
     assert [timing.batch_size for timing in slow.timings(64)] == [1, 2, 4]
     worse = Bench(lambda size, dtype: 0.001 * size**1.5)
     assert [timing.batch_size for timing in worse.timings(64)] == [1, 2, 4]
+
+
+class SharedClock:
+    """The seconds of a network and its copies."""
+
+    now = 0.0
+
+    def __deepcopy__(self, memo: object) -> "SharedClock":
+        return self
+
+
+class Convolution(torch.nn.Module):
+    """A network that takes as long as the test says, by the order of its weights.
+
+    Args:
+        error: what the order adds to the outputs, whose largest value is 1.
+    """
+
+    def __init__(self, plain: float, channels_last: float, error: float = 0.0) -> None:
+        super().__init__()
+        self.weight = torch.nn.Parameter(torch.ones(2, 3, 2, 2), requires_grad=False)
+        self.clock = SharedClock()
+        self._seconds = {False: plain, True: channels_last}
+        self._error = error
+
+    def forward(self, x: Tensor) -> Tensor:
+        is_last = self.weight.is_contiguous(memory_format=torch.channels_last)
+        self.clock.now += self._seconds[is_last]
+        return torch.ones(len(x), 2) + (self._error if is_last else 0.0)
+
+    def chosen(self) -> Chosen:
+        return choose_execution(LoadedNetwork(self, description(), CPU, nbytes=0), PAIR, lambda: self.clock.now)
+
+
+def test_the_faster_order_of_the_weights_is_chosen() -> None:
+    assert Convolution(2.0, 1.0).chosen().execution.channels_last
+    assert not Convolution(1.0, 2.0).chosen().execution.channels_last
+    assert not Convolution(1.05, 1.0).chosen().execution.channels_last
+
+
+def test_an_order_that_changes_the_results_is_not_chosen() -> None:
+    assert Convolution(2.0, 1.0, error=4e-6).chosen().execution.channels_last
+    assert not Convolution(2.0, 1.0, error=1e-5).chosen().execution.channels_last
+
+
+def test_the_network_that_was_loaded_stays_as_it_was() -> None:
+    network = Convolution(2.0, 1.0)
+    chosen = network.chosen()
+    assert network.weight.is_contiguous()
+    assert chosen.network.module is not network

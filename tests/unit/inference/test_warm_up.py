@@ -43,6 +43,7 @@ def test_a_classifier_is_described(classifier_folders: dict[str, Path], weight_s
         "outputs": [{"name": "output", "shape": [5], "dtype": "float32"}],
         "precision": "float32",
         "precision_reason": "The network's preprocessing says so.",
+        "channels_last": False,
         "max_batch_size": 4,
         "batch_milliseconds": {"1": 1000.0, "2": 1000.0, "4": 1000.0},
     }

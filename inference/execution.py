@@ -1,0 +1,84 @@
+"""The ways of running the same network on the same device: the precision it computes in, and how its weights lie.
+
+The tuning tries some at deployment and the loader's callers apply what it chose.
+"""
+
+import copy
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Self
+
+import torch
+from torch import nn
+
+from inference.loaded_network import LoadedNetwork, bytes_of
+from inference.network import Precision
+
+DTYPES = {
+    Precision.FLOAT32: torch.float32,
+    Precision.BFLOAT16: torch.bfloat16,
+    Precision.FLOAT16: torch.float16,
+}
+
+
+@dataclass(frozen=True)
+class Execution:
+    """How to run a network.
+
+    ``channels_last``: the weights of its convolutions lie in NHWC order, which most kernels are fastest with and whose
+    outputs pass the order on.
+    """
+
+    precision: Precision = Precision.FLOAT32
+    channels_last: bool = False
+
+    @classmethod
+    def from_report(cls, report: Mapping[str, Any] | None) -> Self:
+        """Return what a deployment decided; the plain way as long as it has not."""
+        if report is None:
+            return cls()
+        return cls(Precision(report.get("precision", Precision.FLOAT32)), report.get("channels_last", False))
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """What the network computes in where that is safe."""
+        return DTYPES[self.precision]
+
+
+PLAIN = Execution()
+
+
+def has_convolutions(network: LoadedNetwork) -> bool:
+    """Tell whether the order of the weights can make a difference."""
+    return isinstance(network.module, nn.Module) and any(weight.ndim == 4 for weight in network.module.parameters())
+
+
+def prepared(network: LoadedNetwork, execution: Execution) -> LoadedNetwork:
+    """Return a plainly loaded network, ready to be run in this way; its weights are changed, not copied."""
+    if isinstance(network.module, nn.Module):
+        _convert(network.module, execution)
+        network.nbytes = bytes_of(network.module)
+    return network.at(execution.dtype)
+
+
+def prepared_copy(network: LoadedNetwork, execution: Execution) -> LoadedNetwork:
+    """Return a plainly loaded network, ready to be run in this way; another way than that has weights of its own.
+
+    Raises:
+        torch.OutOfMemoryError: when the device has no room for both.
+    """
+    if execution == PLAIN or not isinstance(network.module, nn.Module):
+        return network.at(execution.dtype)
+    own = network.at(network.precision)
+    own.module = copy.deepcopy(network.module)
+    return prepared(own, execution)
+
+
+def _convert(module: nn.Module, execution: Execution) -> None:
+    """Convert kernels and matrices; biases and what normalisations learned stay precise, and are small anyway."""
+    with torch.no_grad():
+        for weight in module.parameters():
+            if weight.ndim >= 2 and weight.dtype is torch.float32:
+                weight.data = weight.to(execution.dtype)
+            if weight.ndim == 4 and execution.channels_last:
+                weight.data = weight.contiguous(memory_format=torch.channels_last)
