@@ -1,4 +1,4 @@
-"""``recoq push``: creates network, specification and version from a model folder, privately, through the HTTP API."""
+"""``recoq push``: makes a model folder a private network, specification and version, through the HTTP API."""
 
 import contextlib
 import time
@@ -18,6 +18,7 @@ from cli.printing import json_option, print_json
 
 @click.command(short_help="Send a model folder to a running service, for your account alone.")
 @click.argument("folder", type=click.Path(path_type=Path))
+@click.option("--spec", "spec_id", type=int, metavar="ID", help="Make it a new version of this specification.")
 @click.option(
     "--timeout",
     "timeout_seconds",
@@ -28,32 +29,51 @@ from cli.printing import json_option, print_json
 )
 @json_option
 @address_options
-def push(folder: Path, timeout_seconds: float, address: ServiceAddress, *, as_json: bool) -> None:
+def push(folder: Path, spec_id: int | None, timeout_seconds: float, address: ServiceAddress, *, as_json: bool) -> None:
     """Send the model in FOLDER to a running service, and wait until it is deployed.
 
     It becomes a network, a specification and a version that belong to the account of the key. If the deployment
     fails, nothing is left behind.
+
+    With --spec it becomes another version of a specification that is there, with the same labels. Applications go on
+    with the current one until recoq use switches.
 
     Example:  RECOQ_KEY=rq_... recoq push models/hot-dogs --url https://recoq.example.com
     """
     model = read_model_folder(folder)
     client = address.connect()
     with contextlib.closing(client), ExitStack() as undo:
-        ids = _create(client, model, undo, time.monotonic() + timeout_seconds)
+        if spec_id is not None:
+            _check_labels(client, model, spec_id)
+        ids = _create(client, model, spec_id, undo, time.monotonic() + timeout_seconds)
         undo.pop_all()
     if as_json:
         print_json(ids)
     else:
         for name, value in ids.items():
             click.echo(f"{name}\t{value}")
-    click.echo(
-        f"{model.name} is deployed. POST images to {client.url}/v0.7/recognition/specs/{ids['spec']}/inference",
-        err=True,
-    )
+    click.echo(f"{model.name} is deployed. {_next_step(client, ids, is_new=spec_id is None)}", err=True)
 
 
-def _create(client: ApiClient, model: ModelFolder, undo: ExitStack, deadline: float) -> dict[str, Any]:
-    """Create the three and return their IDs; ``undo`` deletes again what has been created so far."""
+def _next_step(client: ApiClient, ids: dict[str, Any], *, is_new: bool) -> str:
+    if is_new:
+        return f"POST images to {client.url}/v0.7/recognition/specs/{ids['spec']}/inference"
+    return f"Switch to it with: recoq use {ids['spec']} {ids['version']}"
+
+
+def _check_labels(client: ApiClient, model: ModelFolder, spec_id: int) -> None:
+    """Refuse labels that are not those of the specification, before gigabytes are sent."""
+    if client.get(f"/recognition/specs/{spec_id}")["outputs"] != model.outputs:
+        raise CommandError(
+            f"The outputs in {model.path} are not those of specification {spec_id}, and these never change, so that "
+            "its users can rely on them. Push the folder without --spec, as another specification."
+        )
+
+
+def _create(
+    client: ApiClient, model: ModelFolder, spec_id: int | None, undo: ExitStack, deadline: float
+) -> dict[str, Any]:
+    """Create what is not there and return the IDs; ``undo`` deletes again what has been created so far."""
     about = {"name": model.name, "description": model.description, "metadata": model.metadata}
     network = _upload(client, model, about)
     undo.callback(_delete, client, f"/networks/{network['id']}")
@@ -61,13 +81,14 @@ def _create(client: ApiClient, model: ModelFolder, undo: ExitStack, deadline: fl
         f"Network {network['id']} is uploaded; waiting for its deployment (task {network['task_id']}).", err=True
     )
     _wait_for_deployment(client, network["task_id"], deadline)
-    spec = client.create("/recognition/specs", {**about, "outputs": model.outputs})
-    undo.callback(_delete, client, f"/recognition/specs/{spec['id']}")
+    if spec_id is None:
+        spec_id = client.create("/recognition/specs", {**about, "outputs": model.outputs})["id"]
+        undo.callback(_delete, client, f"/recognition/specs/{spec_id}")
     version = client.create(
         "/recognition/versions",
-        {"spec_id": spec["id"], "network_id": network["id"], "post_processings": model.post_processings},
+        {"spec_id": spec_id, "network_id": network["id"], "post_processings": model.post_processings},
     )
-    return {"network": network["id"], "spec": spec["id"], "version": version["id"]}
+    return {"network": network["id"], "spec": spec_id, "version": version["id"]}
 
 
 def _upload(client: ApiClient, model: ModelFolder, about: dict[str, Any]) -> dict[str, Any]:

@@ -238,6 +238,29 @@ def test_interrupt_leaves_whole_lines_and_the_next_run_does_the_rest(
     assert {str(path) for path in folder.iterdir()} <= set(paths)
 
 
+def test_images_are_sent_as_their_names_come_and_waiting_for_names_can_be_interrupted(
+    service: Service, images: Path, output: Path
+) -> None:
+    with subprocess.Popen(
+        command(service, "-", "-o", output),
+        env=service_environment(service.data_folder),
+        stdin=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdin is not None
+        print(images / "00.jpg", file=process.stdin, flush=True)
+        deadline = time.monotonic() + TIMEOUT_SECONDS
+        while not output.exists() or not output.stat().st_size:
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(TIMEOUT_SECONDS) == 130
+        assert process.stderr is not None
+        assert "interrupted" in process.stderr.read()
+    assert len(results_in(output)) == 1
+
+
 def test_killed_run_is_gone_on_with(service: Service, images: Path, output: Path) -> None:
     with subprocess.Popen(
         command(service, images, "-o", output, "--concurrency", "1"), env=service_environment(service.data_folder)

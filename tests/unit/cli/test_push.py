@@ -3,6 +3,7 @@
 import json
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -65,26 +66,64 @@ def test_failed_deployment_is_told_and_nothing_stays(
     assert_nothing_is_left(services, settings, owner)
 
 
+@pytest.fixture
+def deploying(services: Services, key: str) -> Iterator[None]:
+    """Let every network of the account be deployed."""
+    owner, stop = account_id(services, key), threading.Event()
+
+    def deploy() -> None:
+        while not stop.wait(0.01):
+            for network in services.networks.list(owner, 0, 10).items:
+                if network.task_id is not None:
+                    services.ledger.finish(network.task_id, None, Outcome(data=b"{}"))
+
+    worker = threading.Thread(target=deploy)
+    worker.start()
+    yield
+    stop.set()
+    worker.join()
+
+
+@pytest.mark.usefixtures("deploying")
 @pytest.mark.parametrize("as_json", [True, False])
 def test_what_was_created_is_printed(
     as_json: bool, services: Services, url: str, key: str, write_model: WriteModel
 ) -> None:
     owner = account_id(services, key)
-
-    def deploy() -> None:
-        while not (found := services.networks.list(owner, 0, 1).items) or found[0].task_id is None:
-            time.sleep(0.01)
-        services.ledger.finish(found[0].task_id, None, Outcome(data=b"{}"))
-
-    worker = threading.Thread(target=deploy)
-    worker.start()
     result = push(write_model(), url, key, *(["--json"] if as_json else []))
-    worker.join()
     assert result.exit_code == 0, result.output
     lines = [line.split("\t") for line in result.stdout.splitlines()]
     printed = json.loads(result.stdout) if as_json else {name: int(value) for name, value in lines}
     version = services.versions.get(owner, printed["version"])
     assert (version.spec_id, version.network_id) == (printed["spec"], printed["network"])
+
+
+@pytest.mark.usefixtures("deploying")
+def test_folder_becomes_another_version_of_a_specification(
+    services: Services, url: str, key: str, write_model: WriteModel
+) -> None:
+    owner = account_id(services, key)
+    first = json.loads(push(write_model(), url, key, "--json").stdout)
+    result = push(write_model(b"PK\x03\x04 better"), url, key, "--spec", str(first["spec"]), "--json")
+    assert result.exit_code == 0, result.output
+    second = json.loads(result.stdout)
+    assert second["spec"] == first["spec"]
+    assert second["network"] != first["network"]
+    assert f"recoq use {first['spec']} {second['version']}" in result.stderr
+    assert services.specs.get(owner, first["spec"]).current_version_id == first["version"]
+
+
+@pytest.mark.usefixtures("deploying")
+def test_version_with_other_labels_is_refused_before_anything_is_sent(
+    services: Services, url: str, key: str, write_model: WriteModel
+) -> None:
+    first = json.loads(push(write_model(), url, key, "--json").stdout)
+    labels = [{"id": 0, "name": "hot-dog"}, {"id": 1, "name": "pizza"}]
+    other = write_model(outputs=[{"labels": {"labels": labels, "exclusive": True, "roi": "NONE"}}])
+    result = push(other, url, key, "--spec", str(first["spec"]))
+    assert result.exit_code == 1
+    assert "are not those of specification" in result.stderr
+    assert services.networks.list(account_id(services, key), 0, 10).total == 1
 
 
 def test_unknown_key_is_refused(url: str, write_model: WriteModel) -> None:
