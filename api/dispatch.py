@@ -13,7 +13,7 @@ from api.services import services
 from api.waiting import preferred_wait, wait_for
 from config.queues import Priority, TaskKind
 from store.records import InferenceTarget, NetworkRecord
-from store.task_records import NewTask
+from store.task_records import NewTask, Webhook
 
 
 def recognition_task(target: InferenceTarget, asked: dict[str, Any]) -> NewTask:
@@ -87,6 +87,7 @@ def _new_task(kind: TaskKind, fields: dict[str, Any], asked: dict[str, Any]) -> 
         staged,
         priority=Priority(asked["priority"]),
         deadline_seconds=asked["deadline_seconds"],
+        webhook=_webhook(asked["webhook"]),
     )
 
 
@@ -97,3 +98,7 @@ def _describe(image: dict[str, Any], staged: list[bytes]) -> dict[str, Any]:
         return {**image, "source": {"url": source.url}}
     staged.append(source.data)
     return {**image, "source": {"staged": len(staged) - 1}}
+
+
+def _webhook(asked: dict[str, Any] | None) -> Webhook | None:
+    return None if asked is None else Webhook(asked["url"], tuple(sorted(set(asked["events"]))))

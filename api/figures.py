@@ -7,8 +7,8 @@ from functools import reduce
 from operator import add
 from typing import Any
 
-from api.schemas.answers import iso_date
 from config.queues import TaskKind
+from store.task_json import iso_date
 from store.telemetry.history import Bucket
 from store.telemetry.readings import Distribution, Labels, Readings
 from store.telemetry.series import (

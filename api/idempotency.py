@@ -32,7 +32,7 @@ def asked_key() -> str | None:
 def idempotency(key: str, new: NewTask) -> Idempotency:
     """Return under what this request accepts the task."""
     asked = {name: value for name, value in new.request.items() if name not in SETTLED_FIELDS}
-    options = [new.kind.value, new.priority.value, new.deadline_seconds]
+    options = [new.kind.value, new.priority.value, new.deadline_seconds, new.webhook]
     fingerprint = sha256(orjson.dumps([request.path.rstrip("/"), options, asked], option=orjson.OPT_SORT_KEYS))
     for image in new.inputs:
         fingerprint.update(sha256(image).digest())

@@ -72,7 +72,9 @@ def _read_part(part: Part) -> SentImage | ImageUrl:
 def _read_text(text: bytes, *, one_character_per_byte: bool) -> SentImage | ImageUrl:
     head = DATA_HEAD.match(text)
     if head is None:
-        return _read_url(text)
+        if not WEB_HEAD.match(text):
+            raise ValidationError(WHAT_IT_MAY_BE)
+        return read_url(text)
     body = text[head.end() :]
     if head[1].lower() == b"base64":
         return _read_base64(body)
@@ -102,13 +104,16 @@ def _sent(data: bytes) -> SentImage:
     return SentImage(data)
 
 
-def _read_url(text: bytes) -> ImageUrl:
-    if not WEB_HEAD.match(text):
-        raise ValidationError(WHAT_IT_MAY_BE)
+def read_url(text: bytes) -> ImageUrl:
+    """Return an ``http://`` or ``https://`` URL.
+
+    Raises:
+        ValidationError: if it is none.
+    """
     url = text.decode(errors="replace").strip()
     try:
         parts = urlsplit(url)
-        valid = bool(parts.hostname) and parts.port != 0 and not UNSAFE_IN_URL.search(url)
+        valid = bool(WEB_HEAD.match(text) and parts.hostname) and parts.port != 0 and not UNSAFE_IN_URL.search(url)
     except ValueError:
         valid = False
     if not valid or len(url) > LONGEST_URL:

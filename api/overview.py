@@ -9,8 +9,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from api.figures import Figures, history_answer, new_network_row
-from api.schemas.answers import iso_date
 from store.names import Names, NetworkName
+from store.task_json import iso_date
 from store.telemetry.heartbeats import Heartbeat
 from store.telemetry.history import BUCKET_SECONDS
 from store.telemetry.pending import Pending

@@ -13,9 +13,9 @@ from flask import Flask, Response, g, request
 from api.auth import account_id
 from api.errors import answer_error
 from api.query import asked_integer
-from api.schemas.tasks import task_answer
 from api.services import services
 from store.errors import NotFound, Unavailable
+from store.task_json import task_answer
 from store.task_records import TaskRecord, TaskStatus
 
 LONGEST_WAIT_SECONDS = 60

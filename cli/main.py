@@ -24,6 +24,7 @@ class Entry(NamedTuple):
 COMMANDS = {
     "up": Entry("cli.processes", "up", "Run the whole service on this machine, with demo models."),
     "api": Entry("cli.processes", "api", "Run the HTTP API."),
+    "webhooks": Entry("cli.processes", "webhooks", "Deliver webhooks."),
     "worker": Entry("cli.processes", "worker", "Run workers, which do the inference."),
     "migrate": Entry("cli.processes", "migrate", "Create the database's tables, or bring them up to date."),
     "keys": Entry("cli.keys", "keys", "Create, list and revoke API keys."),

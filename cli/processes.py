@@ -90,6 +90,19 @@ def worker(device: str | None, processes: int) -> None:
     run_forever(_workers(settings, command, environment, processes), _say)
 
 
+@click.command(short_help="Deliver webhooks.")
+def webhooks() -> None:
+    """Deliver webhooks: tell the receivers that tasks named that these have ended.
+
+    It needs the database and Redis; it needs neither a GPU nor PyTorch.
+
+    Example:  recoq webhooks
+    """
+    read_settings()
+    command = (sys.executable, "-P", "-m", "workers.webhooks")
+    os.execve(sys.executable, command, child_environment({}))  # noqa: S606 - our own interpreter, without a shell
+
+
 @click.command(short_help="Create the database's tables, or bring them up to date.")
 def migrate() -> None:
     """Create the database's tables, or bring them up to date.

@@ -102,6 +102,7 @@ def _service(settings: Settings) -> list[ChildSpec]:
     drain = settings.drain_seconds + STOP_MARGIN_SECONDS
     return [
         ChildSpec("worker", (*recoq, "worker"), environment, stop_timeout_seconds=drain),
+        ChildSpec("webhooks", (*recoq, "webhooks"), environment, stop_timeout_seconds=drain),
         ChildSpec("api", (*recoq, "api"), environment),
     ]
 

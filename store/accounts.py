@@ -4,6 +4,7 @@ A key is random enough to need no slow hash: only its SHA-256 digest is stored, 
 people tell keys apart.
 """
 
+import base64
 import hashlib
 import hmac
 import secrets
@@ -22,6 +23,8 @@ KEY_MARK = "rq_"
 KEY_BYTES = 32
 KEY_LENGTH = len(KEY_MARK) + 43  # 32 bytes in URL-safe base64, without padding
 PREFIX_LENGTH = 10
+WEBHOOK_SECRET_MARK = "whsec_"  # noqa: S105 - how secrets begin
+WEBHOOK_SECRET_BYTES = 32
 ROLES: dict[str, Role] = {"admin": "admin", "read": "read"}
 
 # Run for every request whose key is not remembered: built once, and of columns only.
@@ -68,6 +71,30 @@ class Accounts:
             return None
         _, account_id, name, app_id, role, date = row
         return Principal(account_id, name, app_id, ROLES[role], date)
+
+    def webhook_secret(self, account_id: int) -> str:
+        """Return the secret that signs the account's webhooks; it is made at its first use.
+
+        Raises:
+            NotFound: if there is no such account.
+        """
+        with self._database.reading() as session:
+            account = session.get(Account, account_id)
+        if account is None:
+            raise NotFound(f"There is no account {account_id}.")
+        return account.webhook_secret or self.renew_webhook_secret(account_id, only_if_none=True)
+
+    def renew_webhook_secret(self, account_id: int, *, only_if_none: bool = False) -> str:
+        """Return a new secret, which signs the account's webhooks from now on.
+
+        With ``only_if_none``, a secret that another process has just made stays.
+        """
+        secret = WEBHOOK_SECRET_MARK + base64.b64encode(secrets.token_bytes(WEBHOOK_SECRET_BYTES)).decode()
+        with self._database.session() as session:
+            account = session.get_one(Account, account_id, with_for_update=True)
+            if account.webhook_secret is None or not only_if_none:
+                account.webhook_secret = secret
+            return account.webhook_secret
 
     def list_keys(self) -> tuple[KeyRecord, ...]:
         """Return all keys of all accounts, revoked ones too, newest last."""

@@ -77,6 +77,7 @@ class Account(Table):
     id: Mapped[int] = mapped_column(primary_key=True)
     name: Mapped[str] = mapped_column(unique=True)
     app_id: Mapped[str] = mapped_column(String(32), unique=True)
+    webhook_secret: Mapped[str | None]
     create_date: Mapped[datetime] = mapped_column(default=now)
 
 

@@ -16,6 +16,8 @@ BACKLOG_KEY = "recoq:backlog"  # hash: pending tasks and staged bytes, in all an
 DRAINED_PREFIX = "recoq:drained:"  # + period: hash, tasks that ended in it, in all and by account
 DEADLINES_KEY = "recoq:deadlines"  # tasks that must have started by then and have not, sorted by it
 IDEMPOTENCY_PREFIX = "recoq:idempotency:"  # + account and digest of the key: hash, the task accepted under it
+WEBHOOKS_KEY = "recoq:webhooks"  # ended tasks whose webhook is to be delivered, sorted by when to try
+WEBHOOKS_CHANNEL = "recoq:webhooks-due"  # the ids of tasks that end and whose webhook is due
 ENDED_CHANNEL = "recoq:ended"  # the ids of tasks that end and that someone waits for
 COUNTER_KEY = "recoq:counter"  # the latest ID
 

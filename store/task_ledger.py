@@ -31,6 +31,8 @@ from store.task_keys import (
     PENDING_PREFIX,
     TASK_PREFIX,
     WAITING_PREFIX,
+    WEBHOOKS_CHANNEL,
+    WEBHOOKS_KEY,
     ledger_script,
 )
 from store.task_messages import ID_PLACEHOLDER, TAG_PLACEHOLDER, message_template
@@ -40,6 +42,7 @@ from store.telemetry.telemetry import Telemetry
 
 REMEMBERED_SECONDS = 24 * 3600  # for so long an idempotency key means the same task
 MOST_OVERDUE_AT_ONCE = 1000
+WEBHOOK_TTL_SECONDS = 25 * 3600  # an hour more than deliveries are tried, so that it can be seen how they went
 
 
 class AttemptsExhausted(Exception):
@@ -68,7 +71,7 @@ class TaskLedger:
         self._submit = ledger_script(redis, "backlog", "networks", "idempotency", "submit")
         self._discard = ledger_script(redis, "backlog", "networks", "discard")
         self._claim = ledger_script(redis, "claim")
-        self._finish = ledger_script(redis, "backlog", "networks", "finish")
+        self._finish = ledger_script(redis, "backlog", "networks", "webhooks", "finish")
         self._renew = ledger_script(redis, "renew")
         self._find_overdue = ledger_script(redis, "find_overdue")
         self._postpone = ledger_script(redis, "postpone")
@@ -223,10 +226,12 @@ class TaskLedger:
             BACKLOG_KEY,
             PENDING_NETWORKS_KEY,
             DEADLINES_KEY,
+            WEBHOOKS_KEY,
         ]
         arguments: list[Any] = [task_id, "" if attempt is None else attempt, outcome.status.value]
         arguments += [outcome.error or "", outcome.data or b"", time.time(), self._ttl]
         arguments += [WAITING_PREFIX, outcome.stages or b"", DRAINED_PREFIX, PENDING_PREFIX, ENDED_CHANNEL]
+        arguments += [WEBHOOKS_CHANNEL, WEBHOOK_TTL_SECONDS]
         with redis_errors_as_unavailable():
             return bool(self._finish(keys=keys, args=arguments))
 
@@ -247,6 +252,8 @@ def _options(new: NewTask, now: float) -> dict[str, Any]:
     options: dict[str, Any] = {}
     if new.deadline_seconds is not None:
         options["deadline"] = now + new.deadline_seconds
+    if new.webhook is not None:
+        options["webhook"] = {"url": new.webhook.url, "events": ",".join(new.webhook.events)}
     if new.idempotency is not None:
         key = f"{IDEMPOTENCY_PREFIX}{new.account_id}:{new.idempotency.key}"
         options["idempotency"] = {

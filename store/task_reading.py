@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import orjson
 
 from config.queues import TaskKind
-from store.task_records import TaskRecord, TaskStatus, TaskTiming
+from store.task_records import TaskRecord, TaskStatus, TaskTiming, WebhookState, WebhookStatus
 
 READ_FIELDS = (
     "account",
@@ -21,13 +21,16 @@ READ_FIELDS = (
     "worker",
     "version",
     "stages",
+    "webhook_status",
+    "webhook_attempts",
+    "webhook_error",
 )
 STAGES = ("load", "fetch", "decode", "preprocess", "batch_wait", "device", "postprocess")
 
 
 def record_of(task_id: str, row: Sequence[bytes | None]) -> TaskRecord:
     """Return the task whose ``READ_FIELDS`` are in ``row``."""
-    account, kind, status, error, data, created, updated, *run = row
+    account, kind, status, error, data, created, updated, *run = row[:-3]
     state = TaskStatus((status or b"").decode())
     return TaskRecord(
         id=task_id,
@@ -39,6 +42,7 @@ def record_of(task_id: str, row: Sequence[bytes | None]) -> TaskRecord:
         date_created=_date(created),
         date_updated=_date(updated),
         timing=None if state is TaskStatus.PENDING else _timing(float(created or 0), float(updated or 0), run),
+        webhook=_webhook(row[-3:]),
     )
 
 
@@ -54,6 +58,13 @@ def _timing(created: float, ended: float, run: Sequence[bytes | None]) -> TaskTi
         version_id=int(version) if version else None,
         worker=worker.decode() if worker else None,
     )
+
+
+def _webhook(row: Sequence[bytes | None]) -> WebhookState | None:
+    status, attempts, error = row
+    if status is None:
+        return None
+    return WebhookState(WebhookStatus(status.decode()), int(attempts or 0), error.decode() if error else None)
 
 
 def _milliseconds(seconds: float) -> float:

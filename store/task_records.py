@@ -31,6 +31,32 @@ class Idempotency:
     fingerprint: str
 
 
+class WebhookStatus(StrEnum):
+    """Where a webhook stands; ``skipped`` if its task ended in a way that it is not for."""
+
+    PENDING = "pending"
+    DELIVERED = "delivered"
+    FAILED = "failed"
+    SKIPPED = "skipped"
+
+
+@dataclass(frozen=True)
+class Webhook:
+    """Where to send a task when it has ended as one of ``events``: ``success``, ``error``."""
+
+    url: str
+    events: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class WebhookState:
+    """How the webhook of a task stands, as its owner sees it."""
+
+    status: WebhookStatus
+    attempts: int
+    last_error: str | None
+
+
 @dataclass(frozen=True)
 class NewTask:
     """A task that is about to be accepted.
@@ -46,6 +72,7 @@ class NewTask:
     priority: Priority = Priority.NORMAL
     deadline_seconds: float | None = None
     idempotency: Idempotency | None = None
+    webhook: Webhook | None = None
 
     @property
     def queue(self) -> str:
@@ -102,6 +129,7 @@ class TaskRecord:
     date_created: datetime
     date_updated: datetime
     timing: TaskTiming | None
+    webhook: WebhookState | None
 
 
 @dataclass(frozen=True)

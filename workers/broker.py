@@ -18,6 +18,8 @@ from kombu.transport.redis import Channel as RedisChannel
 from kombu.transport.redis import Transport as RedisTransport
 from kombu.utils.json import loads
 
+from workers.queue_cycle import QueueCycle
+
 logger = logging.getLogger(__name__)
 
 CLOSE_ATTEMPTS = 1000
@@ -37,6 +39,8 @@ class Channel(RedisChannel):
     def _brpop_read(self, **options: Any) -> bool:
         """Deliver the message that arrived, and those behind it as far as the worker has threads for them."""
         super()._brpop_read(**options)  # type: ignore[no-untyped-call]
+        if not isinstance(self._queue_cycle, QueueCycle):
+            return True  # kombu's own cycles do not tell which queue it was
         queue = self._queue_cycle.last_used
         count = min(self.qos.can_consume_max_estimate() or 0, MOST_AT_ONCE - 1)
         if not count:

@@ -75,7 +75,7 @@ class ImageFetcher:
         """
         deadline = monotonic() + self._timeout_seconds
         try:
-            return self._follow(_checked(url), deadline)
+            return self._follow(checked_url(url), deadline)
         except TimeoutError as error:
             raise FetchError(f"The image URL took longer than {self._timeout_seconds:g} seconds.") from error
         except ssl.SSLCertVerificationError as error:
@@ -95,7 +95,7 @@ class ImageFetcher:
                 headers = {name.lower(): value for name, value in response.headers}
                 if response.status not in REDIRECTS or b"location" not in headers:
                     return self._body(response, headers)
-            url = _checked(headers[b"location"].decode("utf-8", "replace"), base=url)
+            url = checked_url(headers[b"location"].decode("utf-8", "replace"), base=url)
         raise FetchError(f"The image URL leads through more redirects than the limit of {self._max_redirects}.")
 
     def _answer(self, url: httpx.URL, deadline: float) -> httpcore.Response:
@@ -138,7 +138,7 @@ class ImageFetcher:
         return bytes(body)
 
 
-def _checked(text: str, base: httpx.URL | None = None) -> httpx.URL:
+def checked_url(text: str, base: httpx.URL | None = None) -> httpx.URL:
     """Return the URL that the text means, relative to ``base`` if there is one; its host is a plain one.
 
     Backslashes and unprintable characters are refused anywhere: URL parsers disagree about them.

@@ -11,10 +11,11 @@ from api.endpoint import PAGE_ARGUMENTS, PREFER, blueprint, endpoint
 from api.errors import invalid_fields
 from api.pagination import asked_page, page_answer
 from api.query import asked_flag
-from api.schemas.tasks import TaskPageSchema, TaskSchema, task_answer
+from api.schemas.tasks import TaskPageSchema, TaskSchema
 from api.services import services
 from api.waiting import LONGEST_WAIT_SECONDS, asked_wait, shown, wait_for
 from store.errors import NotFound
+from store.task_json import task_answer
 from store.task_records import TaskStatus
 
 tasks = blueprint("tasks", "What became of a request.")

@@ -1,16 +1,11 @@
 """What every kind of answer shares: dates, pages, errors, the ID of a task; and the account that asks."""
 
-from datetime import UTC, datetime
 from typing import Any
 
 from marshmallow import Schema, fields
 
 from store.records import Principal
-
-
-def iso_date(moment: datetime) -> str:
-    """Return the date in UTC with microseconds and a ``Z``, as every date of the API is written."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+from store.task_json import iso_date
 
 
 class Moment(fields.DateTime):
@@ -51,6 +46,12 @@ class AccountSchema(Schema):
     app_id = fields.String()
     role = fields.String(metadata={"enum": ["admin", "read"]})
     date_created = Moment()
+
+
+class WebhookSecretSchema(Schema):
+    """The secret of an account, by which its receivers know that a webhook is genuine."""
+
+    secret = fields.String(required=True, metadata={"example": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"})
 
 
 def account_answer(principal: Principal) -> dict[str, Any]:

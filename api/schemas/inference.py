@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 from marshmallow import ValidationError, fields, validates_schema
 from marshmallow.validate import OneOf, Range
 
-from api.image_sources import ImageUrl, SentImage, read_source
+from api.image_sources import ImageUrl, SentImage, read_source, read_url
 from api.schemas.fields import Flag, Items, Real, Record, StrictSchema, Text, Whole, messages
 from api.schemas.preprocessing import NonEmptyText
 from config.queues import Priority
@@ -95,6 +95,25 @@ class InputSchema(StrictSchema):
     image = Record(ImageSchema, required=True)
 
 
+class WebhookUrl(Text):
+    """The address of a receiver; whether it may be reached is found out when it is."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
+        return read_url(super()._deserialize(value, attr, data, **kwargs).encode(errors="replace")).url
+
+
+class WebhookSchema(StrictSchema):
+    """Where to send the task when it has ended."""
+
+    url = WebhookUrl(required=True, metadata={"example": "https://example.com/ended"})
+    events = Items(
+        Text(validate=OneOf(["success", "error"])),
+        shortest=1,
+        load_default=["success", "error"],
+        metadata={"description": "The ends that are told."},
+    )
+
+
 class RunSchema(StrictSchema):
     """What every inference takes: the images of one run, and how it is to be treated among others."""
 
@@ -111,6 +130,12 @@ class RunSchema(StrictSchema):
         allow_none=True,
         validate=Range(min=0, min_inclusive=False, error="Must be more than 0."),
         metadata={"description": "A task that has not started within this time ends as an error."},
+    )
+    webhook = Record(
+        WebhookSchema,
+        load_default=None,
+        allow_none=True,
+        metadata={"description": "Receives the task when it has ended, signed as Standard Webhooks say."},
     )
 
 

@@ -1,12 +1,8 @@
 """Tasks: what is shown of them."""
 
-from typing import Any
-
-import orjson
 from marshmallow import Schema, fields
 
-from api.schemas.answers import Moment, iso_date, page_schema
-from store.task_records import TaskRecord
+from api.schemas.answers import Moment, page_schema
 
 
 def _stage(description: str) -> fields.Float:
@@ -40,6 +36,19 @@ TimingSchema = Schema.from_dict(
 )
 
 
+class WebhookStateSchema(Schema):
+    """How the webhook of a task stands."""
+
+    status = fields.String(
+        metadata={
+            "enum": ["pending", "delivered", "failed", "skipped"],
+            "description": "failed: given up after 24 hours; skipped: the task ended in a way that it is not for.",
+        }
+    )
+    attempts = fields.Integer(metadata={"description": "How often its delivery was tried."})
+    last_error = fields.String(allow_none=True, metadata={"description": "Why the last attempt failed."})
+
+
 class TaskSchema(Schema):
     """A task."""
 
@@ -69,22 +78,7 @@ class TaskSchema(Schema):
     )
     subtasks = fields.Raw(metadata={"type": "null"})
     timing = fields.Nested(TimingSchema, metadata={"description": "Only there when the task has ended."})
+    webhook = fields.Nested(WebhookStateSchema, metadata={"description": "Only there when one was asked for."})
 
 
 TaskPageSchema = page_schema("TaskPage", TaskSchema)
-
-
-def task_answer(task: TaskRecord) -> dict[str, Any]:
-    """Return the task as JSON has it; its data, JSON already, is passed on as it is."""
-    answer: dict[str, Any] = {
-        "id": task.id,
-        "status": task.status.value,
-        "error": task.error,
-        "date_created": iso_date(task.date_created),
-        "date_updated": iso_date(task.date_updated),
-        "data": None if task.data is None else orjson.Fragment(task.data),
-        "subtasks": None,
-    }
-    if task.timing is not None:
-        answer["timing"] = task.timing
-    return answer

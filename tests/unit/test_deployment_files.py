@@ -19,8 +19,13 @@ from cli.main import main
 from config.settings import read_settings
 
 ROOT = Path(__file__).parents[2]
-PROCFILE_PROCESSES = {"release": "recoq migrate", "api": "recoq api", "worker": "recoq worker"}
-OUR_SERVICES = ("migrate", "api", "worker-cpu", "worker-gpu")
+PROCFILE_PROCESSES = {
+    "release": "recoq migrate",
+    "api": "recoq api",
+    "worker": "recoq worker",
+    "webhooks": "recoq webhooks",
+}
+OUR_SERVICES = ("migrate", "api", "webhooks", "worker-cpu", "worker-gpu")
 SETTING = re.compile(r"\bRECOQ_[A-Z_]+")
 DEFINITION = re.compile(r'env\.\w+\(\s*"([A-Z_]+)"')
 INTERPOLATION = re.compile(r"\$\{\w+:-([^}]*)\}")

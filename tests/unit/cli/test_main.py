@@ -11,7 +11,7 @@ from cli.main import COMMANDS, main
 from config import VERSION
 from store.errors import Unavailable
 
-TELL_NOTHING = {("up",), ("api",), ("worker",), ("migrate",), ("completion",)}
+TELL_NOTHING = {("up",), ("api",), ("webhooks",), ("worker",), ("migrate",), ("completion",)}
 NOT_FOR_THE_COMMAND_LINE = ("torch", "torchvision", "inference", "workers")
 
 

@@ -1,0 +1,12 @@
+-- Notes how an attempt to deliver went, unless another one has begun since.
+-- KEYS: task, webhooks
+-- ARGV: id, attempt, status, error ('' for none), when to try again (seconds, '' for never)
+local attempts = redis.call('HGET', KEYS[1], 'webhook_attempts')
+if attempts ~= ARGV[2] then return end
+redis.call('HSET', KEYS[1], 'webhook_status', ARGV[3], 'webhook_error', ARGV[4])
+redis.call('HDEL', KEYS[1], 'webhook_busy_until')
+if ARGV[5] == '' then
+  redis.call('ZREM', KEYS[2], ARGV[1])
+else
+  redis.call('ZADD', KEYS[2], ARGV[5], ARGV[1])
+end

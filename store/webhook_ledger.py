@@ -1,0 +1,92 @@
+"""The truth about webhooks, beside that about tasks: which deliveries are due, how often they were tried, how it went.
+
+When a task ends, the script that ends it lists the delivery as due. The webhook processes take due deliveries, try
+them, and settle them here. What is tried and not settled, because its process died, is due again a minute later.
+Times are seconds since the epoch.
+"""
+
+import random
+import time
+from dataclasses import dataclass
+
+from redis import Redis
+
+from store.redis_connection import redis_errors_as_unavailable
+from store.task_keys import TASK_PREFIX, WEBHOOKS_KEY, ledger_script
+from store.task_records import WebhookStatus
+
+AGAIN_SECONDS = 60.0  # above what an attempt may take, with its wait for a thread
+MOST_AT_ONCE = 500
+GIVE_UP_SECONDS = 24 * 3600.0
+DELAYS_SECONDS = (5.0, 30.0, 120.0, 600.0, 1800.0, 3600.0, 7200.0, 4 * 3600.0)  # the last one again and again
+JITTER = 0.1  # receivers that were away are not met by all deliveries at once
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """One attempt to tell an account's receiver of a task that ended at ``ended``."""
+
+    task_id: str
+    account_id: int
+    url: str
+    attempt: int
+    ended: float
+
+
+class WebhookLedger:
+    """All deliveries that are under way; safe to share between threads."""
+
+    def __init__(self, redis: Redis) -> None:
+        self._redis = redis
+        self._hand_out = ledger_script(redis, "hand_out_webhooks")
+        self._begin = ledger_script(redis, "begin_webhook")
+        self._settle = ledger_script(redis, "settle_webhook")
+
+    def hand_out(self) -> list[str]:
+        """Return the IDs of tasks whose deliveries are due; no other caller gets them for a minute."""
+        now = time.time()
+        with redis_errors_as_unavailable():
+            due = self._hand_out(keys=[WEBHOOKS_KEY], args=[now, now + AGAIN_SECONDS, MOST_AT_ONCE])
+        return [task_id.decode() for task_id in due]
+
+    def begin(self, task_id: str) -> Delivery | None:
+        """Begin an attempt; None if there is nothing to deliver any more, or another process is at it."""
+        now = time.time()
+        with redis_errors_as_unavailable():
+            found = self._begin(keys=_keys(task_id), args=[task_id, now, now + AGAIN_SECONDS])
+        if found is None:
+            return None
+        account, url, attempt, ended = found
+        return Delivery(task_id, int(account), url.decode(), attempt, float(ended))
+
+    def succeeded(self, delivery: Delivery) -> None:
+        """Note that the receiver has taken it."""
+        self._note(delivery, WebhookStatus.DELIVERED, "", None)
+
+    def failed(self, delivery: Delivery, error: str, *, for_good: bool = False) -> None:
+        """Note why it could not be delivered, and try again later, unless it is too late or ``for_good``."""
+        again = time.time() + _delay_seconds(delivery.attempt)
+        if for_good or again > delivery.ended + GIVE_UP_SECONDS:
+            self._note(delivery, WebhookStatus.FAILED, error, None)
+        else:
+            self._note(delivery, WebhookStatus.PENDING, error, again)
+
+    def _note(self, delivery: Delivery, status: WebhookStatus, error: str, again: float | None) -> None:
+        arguments: list[str | float] = [
+            delivery.task_id,
+            delivery.attempt,
+            status.value,
+            error,
+            "" if again is None else again,
+        ]
+        with redis_errors_as_unavailable():
+            self._settle(keys=_keys(delivery.task_id), args=arguments)
+
+
+def _keys(task_id: str) -> list[str]:
+    return [TASK_PREFIX + task_id, WEBHOOKS_KEY]
+
+
+def _delay_seconds(attempt: int) -> float:
+    delay = DELAYS_SECONDS[min(attempt, len(DELAYS_SECONDS)) - 1]
+    return delay * random.uniform(1 - JITTER, 1 + JITTER)  # noqa: S311 - no secret

@@ -1,0 +1,75 @@
+"""Puts deliveries that are due into the Celery queue of webhooks: at once when a task ends, and later for retries.
+
+The ledger is the truth; a message that is lost is sent again when its delivery is due again.
+"""
+
+import logging
+import threading
+from collections.abc import Callable
+
+from celery import Celery
+from kombu.exceptions import OperationalError
+from redis import Redis, RedisError
+from redis.client import PubSub
+
+from config.queues import WEBHOOK_QUEUE, WEBHOOK_TASK_NAME
+from store.errors import Unavailable
+from store.task_keys import WEBHOOKS_CHANNEL
+from store.webhook_ledger import WebhookLedger
+
+logger = logging.getLogger(__name__)
+
+INTERVAL_SECONDS = 1.0
+
+
+class Dispatcher:
+    """The thread that looks for due deliveries."""
+
+    def __init__(self, redis: Redis, webhooks: WebhookLedger, announce: Callable[[str], None]) -> None:
+        self._redis = redis
+        self._webhooks = webhooks
+        self._announce = announce
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._dispatch_until_stopped, name="dispatcher", daemon=True)
+
+    def start(self) -> None:
+        """Begin to look."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Stop looking."""
+        self._stopped.set()
+        self._thread.join()
+
+    def dispatch_once(self) -> int:
+        """Put what is due now into the queue, and return how many deliveries that were."""
+        due = self._webhooks.hand_out()
+        for task_id in due:
+            self._announce(task_id)
+        return len(due)
+
+    def _dispatch_until_stopped(self) -> None:
+        with self._redis.pubsub(ignore_subscribe_messages=True) as subscription:  # type: ignore[no-untyped-call]
+            while not self._stopped.is_set():
+                try:
+                    while self.dispatch_once():
+                        pass
+                    self._until_told(subscription)
+                except (Unavailable, RedisError, OperationalError) as error:
+                    logger.warning("Webhooks are not delivered while Redis is away: %s", error)
+                    self._stopped.wait(INTERVAL_SECONDS)
+
+    def _until_told(self, subscription: PubSub) -> None:
+        """Return when a task has ended whose webhook is due, or after a while."""
+        if not subscription.subscribed:
+            subscription.subscribe(WEBHOOKS_CHANNEL)
+        subscription.get_message(timeout=INTERVAL_SECONDS)
+
+
+def announcer(app: Celery) -> Callable[[str], None]:
+    """Return a function that sends the Celery message for the delivery of a task's webhook."""
+
+    def announce(task_id: str) -> None:
+        app.send_task(WEBHOOK_TASK_NAME, args=(task_id,), queue=WEBHOOK_QUEUE, retry=False, ignore_result=True)
+
+    return announce
