@@ -8,7 +8,7 @@ import json
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from time import monotonic
 
 from sqlalchemy import URL, Engine, create_engine, event, make_url, text
 from sqlalchemy.engine import Connection
@@ -24,13 +24,15 @@ from sqlalchemy.exc import (
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.orm import Session
 
+from store.circuit import Circuit
 from store.errors import InvalidValue, StorageFull, StoreError, Unavailable
 
 BUSY_TIMEOUT_MILLISECONDS = 5_000  # how long one SQLite writer waits for another
-CONNECT_TIMEOUT_SECONDS = 3
-DEAD_PEER_MILLISECONDS = 10_000  # unacknowledged for this long, a PostgreSQL connection counts as lost
+ANSWER_SECONDS = 5.0  # within which PostgreSQL answers a statement, or is away
+AWAY_SECONDS = 5.0  # then, nothing is tried for so long
+PROBE_SECONDS = 10.0
+HANGING_SECONDS = 2.0  # who is refused sooner has lost no time
 POOL_TIMEOUT_SECONDS = 5
-KEPT_CONNECTIONS = 8
 MOST_CONNECTIONS = 64  # above the threads of a worker, so that none waits while the database is well
 
 NOT_REACHABLE = "The database is not reachable."
@@ -59,7 +61,8 @@ class Database:
     """
 
     def __init__(self, url: str, most_connections: int = MOST_CONNECTIONS) -> None:
-        self._engine = make_engine(url, most_connections)
+        self._engine = make_engine(url, most_connections, answer_seconds=ANSWER_SECONDS)
+        self._circuit = Circuit(AWAY_SECONDS, PROBE_SECONDS)
         # Single statements need no transaction of their own: without one, a read is a single round trip.
         if self._engine.dialect.name == "sqlite":
             self._reader = self._engine.execution_options(sqlite_transactions=False)
@@ -75,7 +78,11 @@ class Database:
             StorageFull: if it has no room left.
             InvalidValue: if a value cannot be stored in it.
         """
-        with database_errors_as_store_errors(), Session(self._engine, expire_on_commit=False) as session:
+        with (
+            self._circuit_closed(),
+            database_errors_as_store_errors(),
+            Session(self._engine, expire_on_commit=False) as session,
+        ):
             yield session
             session.commit()
 
@@ -86,7 +93,11 @@ class Database:
         Raises:
             Unavailable: if the database cannot be reached.
         """
-        with database_errors_as_store_errors(), Session(self._reader, expire_on_commit=False) as session:
+        with (
+            self._circuit_closed(),
+            database_errors_as_store_errors(),
+            Session(self._reader, expire_on_commit=False) as session,
+        ):
             yield session
 
     def check(self) -> None:
@@ -102,13 +113,36 @@ class Database:
             else:
                 session.execute(text("SELECT 1"))
 
+    @contextmanager
+    def _circuit_closed(self) -> Iterator[None]:
+        """Do without the block while PostgreSQL is known not to answer; SQLite keeps nobody waiting for long."""
+        if not self._circuit.allows():
+            raise Unavailable(NOT_REACHABLE)
+        start, away = monotonic(), False
+        try:
+            yield
+        except Unavailable:
+            away = monotonic() - start >= HANGING_SECONDS and self._engine.dialect.name != "sqlite"
+            raise
+        finally:
+            self._circuit.found(away=away)
+
     def close(self) -> None:
         """Close the idle connections; those in use close when they are given back."""
         self._engine.dispose()
 
 
-def make_engine(url: str, most_connections: int = MOST_CONNECTIONS, *, foreign_keys: bool = True) -> Engine:
-    """Return an engine for the database at ``url``; with ``foreign_keys`` off, SQLite does not enforce them.
+def make_engine(
+    url: str,
+    most_connections: int = MOST_CONNECTIONS,
+    *,
+    foreign_keys: bool = True,
+    answer_seconds: float | None = None,
+) -> Engine:
+    """Return an engine for the database at ``url``.
+
+    With ``foreign_keys`` off, SQLite does not enforce them. With ``answer_seconds``, a statement that PostgreSQL has
+    not answered in that time fails.
 
     Raises:
         StoreError: if the URL cannot be used, or its driver is not installed.
@@ -117,7 +151,11 @@ def make_engine(url: str, most_connections: int = MOST_CONNECTIONS, *, foreign_k
         parsed = make_url(url)
         if parsed.get_backend_name() == "sqlite":
             return _sqlite_engine(parsed, foreign_keys=foreign_keys)
-        return _postgres_engine(parsed, most_connections)
+        if parsed.get_backend_name() != "postgresql":
+            raise ArgumentError("not a supported database")
+        from store.postgres import postgres_engine  # noqa: PLC0415 - needs a driver that is an extra
+
+        return postgres_engine(parsed, most_connections, _to_json, answer_seconds)
     except ModuleNotFoundError as error:
         raise StoreError(
             f"This database URL needs the Python package {error.name}: install Recoq with its extra named postgres."
@@ -157,27 +195,6 @@ def _sqlite_engine(url: URL, *, foreign_keys: bool) -> Engine:
     event.listen(engine, "connect", prepare)
     event.listen(engine, "begin", begin)
     return engine
-
-
-def _postgres_engine(url: URL, most_connections: int) -> Engine:
-    if url.get_backend_name() != "postgresql":
-        raise ArgumentError("not a supported database")
-    if url.drivername == "postgresql":
-        url = url.set(drivername="postgresql+psycopg")
-    defaults: dict[str, Any] = {
-        "connect_timeout": CONNECT_TIMEOUT_SECONDS,
-        "tcp_user_timeout": DEAD_PEER_MILLISECONDS,
-        "application_name": "recoq",
-    }
-    return create_engine(
-        url,
-        connect_args={name: value for name, value in defaults.items() if name not in url.query},
-        pool_size=min(KEPT_CONNECTIONS, most_connections),
-        max_overflow=max(most_connections - KEPT_CONNECTIONS, 0),
-        pool_timeout=POOL_TIMEOUT_SECONDS,
-        pool_pre_ping=True,
-        json_serializer=_to_json,
-    )
 
 
 @contextmanager

@@ -3,13 +3,13 @@
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from time import monotonic
 from typing import Any, TypeVar
 
 import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from store.circuit import Circuit
 from store.errors import Unavailable
 
 SOCKET_TIMEOUT_SECONDS = 2.0
@@ -22,7 +22,7 @@ T = TypeVar("T")
 
 
 class FailFast(Retry):
-    """A circuit breaker: tries a command twice, but not at all while the server is known not to answer.
+    """Tries a command twice, but not at all while the server is known not to answer.
 
     A pooled connection may have died with a restarted server, so a lost connection is worth a second try. A frozen
     server is not: without this, every thread would wait for its own time-out, and requests for the threads.
@@ -30,10 +30,8 @@ class FailFast(Retry):
 
     def __init__(self) -> None:
         super().__init__(NoBackoff(), 1, (redis.ConnectionError,))
-        self._lock = threading.Lock()
+        self._circuit = Circuit(AWAY_SECONDS, PROBE_SECONDS)
         self._thread = threading.local()
-        self._away = False
-        self._closed_until = 0.0
 
     def __deepcopy__(self, memo: dict[int, Any]) -> "FailFast":
         return self  # redis-py copies it for each connection; what one of them finds is true for all
@@ -42,34 +40,21 @@ class FailFast(Retry):
         """Return what ``do`` returns."""
         if getattr(self._thread, "inside", False):  # a command that connects first
             return super().call_with_retry(do, fail, *args, **kwargs)
-        self._enter()
+        if not self._circuit.allows():
+            raise redis.ConnectionError("Redis did not answer a moment ago.")
         self._thread.inside = True
         try:
             result = super().call_with_retry(do, fail, *args, **kwargs)
         except redis.TimeoutError:
-            self._found(away=True)
+            self._circuit.found(away=True)
             raise
         except redis.RedisError:
-            self._found(away=False)
+            self._circuit.found(away=False)
             raise
         finally:
             self._thread.inside = False
-        self._found(away=False)
+        self._circuit.found(away=False)
         return result
-
-    def _enter(self) -> None:
-        with self._lock:
-            now = monotonic()
-            if now < self._closed_until:
-                raise redis.ConnectionError("Redis did not answer a moment ago.")
-            if self._away:
-                self._closed_until = now + PROBE_SECONDS
-
-    def _found(self, *, away: bool) -> None:
-        with self._lock:
-            if away or self._away:
-                self._away = away
-                self._closed_until = monotonic() + AWAY_SECONDS if away else 0.0
 
 
 def connect(url: str) -> redis.Redis:
