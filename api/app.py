@@ -10,6 +10,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from api.auth import require_keys
 from api.bodies.memory import bound_body_memory
+from api.bodies.pace import bound_body_time
 from api.errors import register_error_handler
 from api.openapi import serve_document, start_document
 from api.request_figures import count_requests
@@ -78,6 +79,7 @@ def create_app(settings: Settings, services: Services | None = None) -> Flask:
     if settings.cors_origins:
         _allow_origins(app, settings.cors_origins)
     answer_waits(app)  # after what adds headers, so that it comes before them
+    bound_body_time(app, settings.body_seconds)
     bound_body_memory(app, settings.body_memory_bytes, UPLOAD_PATH)
     if settings.trusted_proxies:
         hops = settings.trusted_proxies

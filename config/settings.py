@@ -47,6 +47,7 @@ class Settings:
     trusted_proxies: int
     max_body_bytes: int
     body_memory_bytes: int
+    body_seconds: float
     max_upload_bytes: int
     task_ttl_seconds: int
     max_requests_per_second: int
@@ -124,6 +125,7 @@ def read_settings() -> Settings:
         trusted_proxies=env.int("TRUSTED_PROXIES", 0, validate=Range(min=0)),
         max_body_bytes=env.int("MAX_BODY_BYTES", 64 * MEBIBYTE, validate=positive),
         body_memory_bytes=env.int("BODY_MEMORY_BYTES", 1024 * MEBIBYTE, validate=positive),
+        body_seconds=env.float("BODY_SECONDS", 60.0, validate=Range(min=1)),
         max_upload_bytes=env.int("MAX_UPLOAD_BYTES", 2048 * MEBIBYTE, validate=positive),
         task_ttl_seconds=env.int("TASK_TTL_SECONDS", 24 * 3600, validate=positive),
         max_requests_per_second=env.int("MAX_REQUESTS_PER_SECOND", 0, validate=Range(min=0)),

@@ -1,6 +1,8 @@
 """Clients that send their requests drop by drop keep nobody else from being answered."""
 
+import contextlib
 import socket
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 
@@ -41,3 +43,42 @@ def test_slow_clients_keep_nobody_from_being_answered(port: int, admin: Caller, 
                 timeout=ANSWER_SECONDS,
             )
             assert answer.status_code == 200
+
+
+@pytest.fixture(scope="module")
+def impatient_port(api_settings: Settings, services: Services) -> Iterator[int]:
+    """The port of a server that gives a body one second."""
+    with running_server(api_settings, RECOQ_BODY_SECONDS="1") as server:
+        yield server.port
+
+
+@pytest.mark.parametrize("path", [b"/v0.7/recognition/specs", b"/v0.7/networks"])
+def test_a_body_that_arrives_drop_by_drop_is_ended(impatient_port: int, admin: Caller, path: bytes) -> None:
+    begun = BEGUN_BODY.replace(b"/v0.7/recognition/specs", path)
+    if path.endswith(b"networks"):
+        begun = begun.replace(b"application/json", b"multipart/form-data; boundary=B")
+    with socket.create_connection(("127.0.0.1", impatient_port), ANSWER_SECONDS) as slow:
+        slow.sendall(begun % admin.key.encode())
+        slow.settimeout(0.05)
+        answer = b""
+        deadline = time.monotonic() + 3 * ANSWER_SECONDS
+        while not answer.endswith(b"}") and time.monotonic() < deadline:
+            if not answer:
+                slow.sendall(b"x")
+            with contextlib.suppress(TimeoutError):
+                answer += slow.recv(4096)
+    assert answer.startswith(b"HTTP/1.1 408 ")
+    assert b"took too long to arrive" in answer
+
+
+def test_a_body_that_keeps_its_pace_is_read_however_long_it_takes(impatient_port: int, admin: Caller) -> None:
+    body = b'{"name": "x", "outputs": [], "description": "' + b"y" * 60_000 + b'"}'
+    head = BEGUN_BODY.split(b'{"name"')[0].replace(b"1000000", b"%d") % (admin.key.encode(), len(body))
+    with socket.create_connection(("127.0.0.1", impatient_port), ANSWER_SECONDS) as slow:
+        slow.sendall(head)
+        for start in range(0, len(body), 20_000):  # two seconds, one of them for its size
+            slow.sendall(body[start : start + 20_000])
+            time.sleep(0.5)
+        answer = slow.recv(4096)
+    assert answer.startswith(b"HTTP/1.1 400 ")
+    assert b"outputs" in answer
