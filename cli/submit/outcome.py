@@ -24,13 +24,14 @@ class SentImage:
 class Outcome:
     """What became of an image: ``outputs`` as the API gives them, or an ``error``.
 
-    ``task_id`` is ``None`` for an image that was never accepted.
+    ``task_id`` and ``version_id``, which ran it, are ``None`` for an image that was never accepted.
     """
 
     image: SentImage
     task_id: str | None = None
     error: str | None = None
     outputs: list[Any] | None = None
+    version_id: int | None = None
 
     @property
     def status(self) -> str:
@@ -43,6 +44,7 @@ class Outcome:
             "path": shown(self.image.path),
             "spec": spec,
             "task_id": self.task_id,
+            "version_id": self.version_id,
             "status": self.status,
             "error": self.error,
             "outputs": self.outputs,
@@ -54,9 +56,10 @@ class Outcome:
 
 def outcome_of_task(image: SentImage, task: dict[str, Any]) -> Outcome:
     """Return the outcome of a task that has ended."""
+    version_id = task["timing"]["version_id"]
     if task["status"] == ERROR:
-        return Outcome(image, task["id"], error=task["error"])
-    return Outcome(image, task["id"], outputs=task["data"]["outputs"])
+        return Outcome(image, task["id"], error=task["error"], version_id=version_id)
+    return Outcome(image, task["id"], outputs=task["data"]["outputs"], version_id=version_id)
 
 
 def shown(path: str) -> str:

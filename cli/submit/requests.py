@@ -4,11 +4,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 from uuid import uuid4
 
 from cli.api_client import ApiClient, Json, Refused
 from cli.errors import CommandError
+from cli.manage.references import path_of
 from cli.submit.fetching import NotFetched, fetch
 from cli.submit.outcome import SentImage, Size
 from cli.submit.sources import is_url
@@ -119,8 +119,7 @@ def find_target(client: ApiClient, spec: str, version: int | None) -> Target:
     Raises:
         CommandError: if the service does not have it, or ``version`` is not one of its versions.
     """
-    public = not spec.isdecimal()
-    path = f"/recognition/{'public' if public else 'specs'}/{quote(spec, safe='')}"
+    path = path_of("specs", spec)
     found = client.get(path)
     if version is None:
         return Target(spec, f"{path}/inference", found["outputs"])

@@ -78,6 +78,7 @@ def test_each_image_of_a_folder_gets_a_line_with_what_is_on_it(service: Service,
     assert ended.returncode == 0, ended.stderr
     results = results_in(output)
     assert {result["path"] for result in results} == {str(path) for path in images.iterdir()}
+    assert len({result["version_id"] for result in results} - {None}) == 1
     for result in results:
         assert label(result) == ("star" if int(Path(result["path"]).stem) % 2 else "circle")
     summary = json.loads(ended.stdout)

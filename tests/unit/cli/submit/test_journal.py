@@ -14,7 +14,7 @@ from cli.errors import CommandError
 from cli.submit.journal import Journal, read_results
 from cli.submit.outcome import Outcome, SentImage
 
-GOOD = Outcome(SentImage("a.jpg"), "1", outputs=[{"labels": {"predicted": [], "discarded": []}}])
+GOOD = Outcome(SentImage("a.jpg"), "1", outputs=[{"labels": {"predicted": [], "discarded": []}}], version_id=4)
 BAD = Outcome(SentImage("b.jpg"), "2", error="This is no image.")
 
 
@@ -40,6 +40,7 @@ def test_each_image_is_one_line_of_json(path: Path) -> None:
             "path": "a.jpg",
             "spec": "shapes",
             "task_id": "1",
+            "version_id": 4,
             "status": "success",
             "error": None,
             "outputs": [{"labels": {"predicted": [], "discarded": []}}],
@@ -48,6 +49,7 @@ def test_each_image_is_one_line_of_json(path: Path) -> None:
             "path": "b.jpg",
             "spec": "shapes",
             "task_id": "2",
+            "version_id": None,
             "status": "error",
             "error": "This is no image.",
             "outputs": None,
