@@ -20,7 +20,7 @@ class Clients:
 
     fleet: Fleet
     count: int
-    threads: int = 4
+    threads: int = 12
     accepted: dict[str, int] = field(default_factory=dict)  # task ID to the index of its image
     refused: int = 0
     longest_seconds: float = 0.0
