@@ -57,3 +57,9 @@ def test_every_link_between_documents_leads_somewhere(document: Path) -> None:
 def test_every_decision_is_numbered_once() -> None:
     numbers = [path.name[:4] for path in (ROOT / "docs" / "decisions").glob("*.md")]
     assert len(numbers) == len(set(numbers))
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_every_test_that_a_document_names_exists(document: Path) -> None:
+    for path, name in re.findall(r"`(tests/[\w/]+\.py)::(\w+)", document.read_text()):
+        assert f"def {name}(" in (ROOT / path).read_text(), f"{document.name} names {path}::{name}"

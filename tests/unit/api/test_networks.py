@@ -1,7 +1,9 @@
 """Uploading, editing and deleting networks."""
 
+import errno
 import io
 import json
+import os
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -246,6 +248,23 @@ def test_upload_that_breaks_off_is_refused_and_nothing_stays(admin: Caller, api_
     response = admin.post("/networks", data=body[:cut], content_type="multipart/form-data; boundary=b")
     assert response.status_code == 400, response.text
     assert stored(api_settings) == before
+
+
+def test_full_disk_is_507_and_nothing_stays(
+    api_settings: Settings, newcomer: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    before = stored(api_settings)
+    with monkeypatch.context() as full:
+        full.setattr("store.weight_places.os.fsync", fail)
+        response = newcomer.upload()
+    assert response.status_code == 507
+    assert response.get_json() == {"error": "There is no room left for weights."}
+    assert newcomer.get("/networks").get_json()["count"] == 0
+    assert stored(api_settings) == before
+    assert newcomer.upload().status_code == 201
 
 
 def test_nothing_stays_when_the_queue_is_away(api_settings: Settings, services: Services, newcomer: Caller) -> None:
