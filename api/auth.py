@@ -76,7 +76,7 @@ def may(principal: Principal, method: str, path: str) -> bool:
     path = path.rstrip("/")
     if method in READING_METHODS:
         return path not in ADMIN_PATHS
-    return method == "POST" and path.endswith("/inference")
+    return method == "POST" and path.endswith(("/inference", "/inference/bulk"))
 
 
 def reads_tasks(method: str, path: str) -> bool:

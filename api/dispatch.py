@@ -16,14 +16,23 @@ from store.records import InferenceTarget, NetworkRecord
 from store.task_records import NewTask, Webhook
 
 
+def require_version(target: InferenceTarget) -> None:
+    """Return if there is something to run.
+
+    Raises:
+        InvalidRequest: if there is not.
+    """
+    if target.version_id is None:
+        raise InvalidRequest("This specification has no current version, so there is nothing to run.")
+
+
 def recognition_task(target: InferenceTarget, asked: dict[str, Any]) -> NewTask:
     """Return the task of a recognition.
 
     Raises:
         InvalidRequest: if there is no version to run, or the images are not as many as the network's inputs.
     """
-    if target.version_id is None:
-        raise InvalidRequest("This specification has no current version, so there is nothing to run.")
+    require_version(target)
     _check_count(asked["inputs"], target.input_count)
     fields = {name: asked[name] for name in ("show_discarded", "max_predictions")}
     return _new_task(

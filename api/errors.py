@@ -113,7 +113,8 @@ def flatten(messages: Any, path: str = "") -> Iterator[tuple[str, list[str]]]:
         yield path or WHOLE_BODY, [str(messages)]
 
 
-def _from_validation(error: ValidationError) -> InvalidRequest:
+def as_invalid_request(error: ValidationError) -> InvalidRequest:
+    """Return the error for what a schema found, with the paths of the elements."""
     errors: dict[str, list[str]] = {}
     for path, messages in flatten(error.messages):
         errors.setdefault(path, []).extend(messages)
@@ -174,7 +175,7 @@ def answer_error(error: Exception) -> Response:
         case RequestError():
             return _answer_request_error(error)
         case ValidationError():
-            return _answer_request_error(_from_validation(error))
+            return _answer_request_error(as_invalid_request(error))
         case StoreError():
             return _answer_store_error(error)
         case ClientDisconnected() if isinstance(error.__context__, TimeoutError):

@@ -3,7 +3,7 @@
 import argparse
 from collections.abc import Callable
 
-from benchmarks import api_cost, speed, submit, task_cost, waits
+from benchmarks import api_cost, bulk, speed, submit, task_cost, waits
 from benchmarks.workload import BUILDERS
 
 Benchmark = Callable[[float, list[str]], str]
@@ -13,6 +13,7 @@ BENCHMARKS: dict[str, Benchmark] = {
     "api-cost": api_cost.run,
     "task-cost": task_cost.run,
     "waits": waits.run,
+    "bulk": bulk.run,
     "submit": submit.run,
 }
 

@@ -16,7 +16,7 @@ from redis import Redis
 
 from config.queues import TaskKind
 from store.backlog import UNLIMITED, Backlog, BacklogLimits
-from store.errors import Conflict, NotFound
+from store.errors import Conflict, NotFound, StoreError
 from store.redis_connection import redis_errors_as_unavailable
 from store.task_keys import (
     BACKLOG_KEY,
@@ -95,21 +95,41 @@ class TaskLedger:
             QueueFull: if as much waits as may wait.
             Unavailable: if Redis is away; then the task was not accepted, or nobody knows its ID.
         """
-        self._backlog.check_memory(new.account_id)
+        [outcome] = self.accept_many([new])
+        if isinstance(outcome, StoreError):
+            raise outcome
+        return outcome
+
+    def accept_many(self, new: Sequence[NewTask]) -> list[Acceptance | StoreError]:
+        """Accept tasks of one account, each as ``accept`` does or with its error, in one round trip.
+
+        Raises:
+            QueueFull: if Redis' memory is full.
+            Unavailable: if Redis is away; then none was accepted, or nobody knows their IDs.
+        """
+        for account_id in {each.account_id for each in new}:
+            self._backlog.check_memory(account_id)
         now = time.time()
+        with redis_errors_as_unavailable(), self._redis.pipeline(transaction=False) as pipeline:
+            for each in new:
+                keys = [COUNTER_KEY, WAITING_PREFIX + each.queue, BACKLOG_KEY, PENDING_NETWORKS_KEY, each.queue]
+                self._submit(keys=[*keys, DEADLINES_KEY], args=self._arguments(each, now), client=pipeline)
+            answers = pipeline.execute()
+        return [self._outcome(each, *answer) for each, answer in zip(new, answers, strict=True)]
+
+    def _arguments(self, new: NewTask, now: float) -> list[Any]:
         arguments: list[Any] = [TASK_PREFIX, INPUTS_PREFIX, new.account_id, new.kind.value, new.queue]
         arguments += [orjson.dumps(new.request), now, new.request.get("version_id", ""), self._limits]
         arguments += [new.network_id, PENDING_PREFIX]
         arguments += [message_template(new.kind, new.queue), ID_PLACEHOLDER, TAG_PLACEHOLDER]
-        arguments += [orjson.dumps(_options(new, now)), *new.inputs]
-        keys = [COUNTER_KEY, WAITING_PREFIX + new.queue, BACKLOG_KEY, PENDING_NETWORKS_KEY, new.queue, DEADLINES_KEY]
-        with redis_errors_as_unavailable():
-            answer, *is_new = self._submit(keys=keys, args=arguments)
-        if is_new:
-            return Acceptance(answer.decode(), is_new=bool(is_new[0]))
+        return [*arguments, orjson.dumps(_options(new, now)), *new.inputs]
+
+    def _outcome(self, new: NewTask, answer: bytes, is_new: int | None = None) -> Acceptance | StoreError:
+        if is_new is not None:
+            return Acceptance(answer.decode(), is_new=bool(is_new))
         if answer == b"conflict":
-            raise Conflict("Another request was sent under this idempotency key within the last 24 hours.")
-        raise self._backlog.refusal(answer.decode(), new.account_id)
+            return Conflict("Another request was sent under this idempotency key within the last 24 hours.")
+        return self._backlog.refusal(answer.decode(), new.account_id)
 
     def discard(self, task_id: str) -> None:
         """Forget a task as if it had never been accepted."""

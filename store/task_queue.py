@@ -1,15 +1,16 @@
 """The queues in which tasks wait for a worker: how a task gets there, how it gets back there, and how many wait."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from redis import Redis
 
 from config.queues import RECOVERY_QUEUE, WORKER_QUEUES
+from store.errors import StoreError
 from store.redis_connection import redis_errors_as_unavailable
 from store.task_keys import WAITING_PREFIX
 from store.task_ledger import TaskLedger
 from store.task_messages import message
-from store.task_records import FreeTask, NewTask
+from store.task_records import Acceptance, FreeTask, NewTask
 from store.telemetry.series import ACCEPTED
 from store.telemetry.tally import Tally
 
@@ -30,10 +31,22 @@ class TaskQueue:
             QueueFull: if as much waits as may wait.
             Unavailable: if Redis is away; then the task was not accepted, or nobody knows its ID.
         """
-        accepted = self._ledger.accept(new)
-        if self._tally is not None and accepted.is_new:
-            self._tally.count(ACCEPTED, new.kind.value, str(new.network_id))
-        return accepted.task_id
+        [outcome] = self.submit_many([new])
+        if isinstance(outcome, StoreError):
+            raise outcome
+        return outcome.task_id
+
+    def submit_many(self, new: Sequence[NewTask]) -> list[Acceptance | StoreError]:
+        """Accept tasks of one account as ``submit`` does, in one round trip; an error is that of its task alone.
+
+        Raises:
+            Unavailable: if Redis is away; then none was accepted, or nobody knows their IDs.
+        """
+        outcomes = self._ledger.accept_many(new)
+        for each, outcome in zip(new, outcomes, strict=True):
+            if self._tally is not None and isinstance(outcome, Acceptance) and outcome.is_new:
+                self._tally.count(ACCEPTED, each.kind.value, str(each.network_id))
+        return outcomes
 
     def resume(self, tasks: Iterable[FreeTask]) -> None:
         """Tell the workers of tasks that were lost or given back, ahead of those that wait.

@@ -55,6 +55,32 @@ TENSORS_MULTIPART: dict[str, Any] = {
     | {"output_tensors": {"type": "string", "description": "A JSON array of names."}},
 }
 
+BULK: dict[str, Any] = {
+    "urls": {
+        "summary": "Two images by URL",
+        "value": {
+            "items": [
+                {"inputs": [{"image": {"source": IMAGE_URL}}], "reference": "first"},
+                {"inputs": [{"image": {"source": IMAGE_URL}}], "reference": "second"},
+            ],
+            "priority": "low",
+        },
+    }
+}
+BULK_MULTIPART: dict[str, Any] = {
+    "type": "object",
+    "description": "Nested names are flattened: `items[1]inputs[0]image.source`, `items[1]reference` and so on.",
+    "required": ["items[0]inputs[0]image.source"],
+    "properties": {
+        "items[0]inputs[0]image.source": {
+            "type": "string",
+            "contentMediaType": "application/octet-stream",
+            "description": "An image as a file part, or its URL as text.",
+        },
+        "items[0]reference": {"type": "string"},
+    },
+}
+
 FILE = {"type": "string", "contentMediaType": "application/octet-stream"}
 NETWORK_MULTIPART: dict[str, Any] = {
     "type": "object",

@@ -1,17 +1,20 @@
 """``/networks``: upload, edit, run."""
 
 import logging
+from functools import partial
 from typing import Any
 
 from flask import Response, request
 
 from api.auth import account_id
+from api.bulk import accept_bulk
 from api.dispatch import accept, tensors_task
 from api.endpoint import IDEMPOTENCY_KEY, OWN_ID, PAGE_ARGUMENTS, PREFER, blueprint, endpoint, request_body
 from api.network_uploads import create_network
 from api.pagination import asked_page, page_answer
-from api.routes.examples import INFERENCE, NETWORK_MULTIPART, TENSORS_MULTIPART
+from api.routes.examples import BULK, BULK_MULTIPART, INFERENCE, NETWORK_MULTIPART, TENSORS_MULTIPART
 from api.schemas.answers import TaskIdSchema
+from api.schemas.bulk import BulkAnswerSchema, BulkTensorsSchema
 from api.schemas.inference import TensorsRequestSchema
 from api.schemas.networks import (
     NetworkPageSchema,
@@ -138,3 +141,37 @@ def run_network(asked: JsonObject, network_id: int) -> Response:
 def run_public_network(asked: JsonObject, slug: str) -> Response:
     """Run images through a public network; the task holds the raw tensors."""
     return accept(tensors_task(services().networks.get(None, slug), asked))
+
+
+@endpoint(
+    networks,
+    "POST",
+    f"{ONE}/inference/bulk",
+    takes=BulkTensorsSchema,
+    gives=BulkAnswerSchema,
+    status=202,
+    errors=(404, 409),
+    examples=BULK,
+    multipart=BULK_MULTIPART,
+    arguments=[IDEMPOTENCY_KEY],
+)
+def run_network_in_bulk(asked: JsonObject, network_id: int) -> Response:
+    """Run many images through a network, one task for each."""
+    return accept_bulk(asked, partial(tensors_task, services().networks.get(account_id(), network_id)))
+
+
+@endpoint(
+    networks,
+    "POST",
+    f"{PUBLIC_ONE}/inference/bulk",
+    takes=BulkTensorsSchema,
+    gives=BulkAnswerSchema,
+    status=202,
+    errors=(404, 409),
+    examples=BULK,
+    multipart=BULK_MULTIPART,
+    arguments=[IDEMPOTENCY_KEY],
+)
+def run_public_network_in_bulk(asked: JsonObject, slug: str) -> Response:
+    """Run many images through a public network, one task for each."""
+    return accept_bulk(asked, partial(tensors_task, services().networks.get(None, slug)))

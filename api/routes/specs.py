@@ -1,15 +1,18 @@
 """``/recognition/specs`` and ``/recognition/public``: what is to be recognised, and the address that stays the same."""
 
+from functools import partial
 from typing import Any
 
 from flask import Response
 
 from api.auth import account_id
-from api.dispatch import accept, recognition_task
+from api.bulk import accept_bulk
+from api.dispatch import accept, recognition_task, require_version
 from api.endpoint import IDEMPOTENCY_KEY, OWN_ID, PAGE_ARGUMENTS, PREFER, blueprint, endpoint
 from api.pagination import asked_page, page_answer
-from api.routes.examples import INFERENCE, INFERENCE_MULTIPART, NEW_SPEC
+from api.routes.examples import BULK, BULK_MULTIPART, INFERENCE, INFERENCE_MULTIPART, NEW_SPEC
 from api.schemas.answers import TaskIdSchema
+from api.schemas.bulk import BulkAnswerSchema, BulkRecognitionSchema
 from api.schemas.inference import RecognitionRequestSchema
 from api.schemas.specs import (
     NewSpecSchema,
@@ -128,3 +131,41 @@ def run_spec(asked: JsonObject, spec_id: int) -> Response:
 def run_public_spec(asked: JsonObject, slug: str) -> Response:
     """Recognise images with the current version of a public specification."""
     return accept(recognition_task(services().versions.target_of_spec(None, slug), asked))
+
+
+@endpoint(
+    specs,
+    "POST",
+    f"{ONE}/inference/bulk",
+    takes=BulkRecognitionSchema,
+    gives=BulkAnswerSchema,
+    status=202,
+    errors=(404, 409),
+    examples=BULK,
+    multipart=BULK_MULTIPART,
+    arguments=[IDEMPOTENCY_KEY],
+)
+def run_spec_in_bulk(asked: JsonObject, spec_id: int) -> Response:
+    """Recognise many images with the version that is current now, one task for each."""
+    target = services().versions.target_of_spec(account_id(), spec_id)
+    require_version(target)
+    return accept_bulk(asked, partial(recognition_task, target))
+
+
+@endpoint(
+    specs,
+    "POST",
+    f"{PUBLIC_ONE}/inference/bulk",
+    takes=BulkRecognitionSchema,
+    gives=BulkAnswerSchema,
+    status=202,
+    errors=(404, 409),
+    examples=BULK,
+    multipart=BULK_MULTIPART,
+    arguments=[IDEMPOTENCY_KEY],
+)
+def run_public_spec_in_bulk(asked: JsonObject, slug: str) -> Response:
+    """Recognise many images with the current version of a public specification."""
+    target = services().versions.target_of_spec(None, slug)
+    require_version(target)
+    return accept_bulk(asked, partial(recognition_task, target))

@@ -1,17 +1,20 @@
 """``/recognition/versions``: which network answers for a specification, and how its tensors are read."""
 
+from functools import partial
 from typing import Any
 
 from flask import Response
 
 from api.auth import account_id
-from api.dispatch import accept, recognition_task
+from api.bulk import accept_bulk
+from api.dispatch import accept, recognition_task, require_version
 from api.endpoint import IDEMPOTENCY_KEY, OWN_ID, PAGE_ARGUMENTS, PREFER, blueprint, endpoint
 from api.errors import invalid_fields
 from api.pagination import asked_page, page_answer
 from api.post_processing_checks import check_tensors, complete
-from api.routes.examples import INFERENCE, INFERENCE_MULTIPART, NEW_VERSION
+from api.routes.examples import BULK, BULK_MULTIPART, INFERENCE, INFERENCE_MULTIPART, NEW_VERSION
 from api.schemas.answers import TaskIdSchema
+from api.schemas.bulk import BulkAnswerSchema, BulkRecognitionSchema
 from api.schemas.inference import RecognitionRequestSchema
 from api.schemas.versions import NewVersionSchema, VersionPageSchema, VersionSchema, version_answer
 from api.services import services
@@ -92,3 +95,22 @@ def delete_version(version_id: int) -> Response:
 def run_version(asked: JsonObject, version_id: int) -> Response:
     """Recognise images with this version."""
     return accept(recognition_task(services().versions.target_of_version(account_id(), version_id), asked))
+
+
+@endpoint(
+    versions,
+    "POST",
+    f"{ONE}/inference/bulk",
+    takes=BulkRecognitionSchema,
+    gives=BulkAnswerSchema,
+    status=202,
+    errors=(404, 409),
+    examples=BULK,
+    multipart=BULK_MULTIPART,
+    arguments=[IDEMPOTENCY_KEY],
+)
+def run_version_in_bulk(asked: JsonObject, version_id: int) -> Response:
+    """Recognise many images with this version, one task for each."""
+    target = services().versions.target_of_version(account_id(), version_id)
+    require_version(target)
+    return accept_bulk(asked, partial(recognition_task, target))

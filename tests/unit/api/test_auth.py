@@ -35,7 +35,7 @@ def test_every_endpoint_takes_a_key(app: Flask) -> None:
 
 def test_reader_may_read_and_infer_only(app: Flask, reader: Caller) -> None:
     for method, path in rules(app):
-        allowed = (method == "GET" and path != "/operations") or path.endswith("/inference")
+        allowed = (method == "GET" and path != "/operations") or path.endswith(("/inference", "/inference/bulk"))
         for slash in ("", "/"):
             status = reader.send(method, path + slash).status_code
             assert (status == 403) == (not allowed), (method, path, status)

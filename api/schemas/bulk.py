@@ -1,0 +1,77 @@
+"""What a bulk request holds: items, and the arguments that all of them share."""
+
+from typing import Any
+
+from marshmallow import Schema, ValidationError, fields
+
+from api.schemas.fields import Items, Record, StrictSchema, Text, unwrap_json
+from api.schemas.inference import InputSchema, RecognitionRequestSchema, TensorsRequestSchema
+
+MOST_ITEMS = 256
+
+
+class BulkItemSchema(StrictSchema):
+    """The images of one run, and what their sender knows them by."""
+
+    inputs = Items(
+        Record(InputSchema), shortest=1, required=True, metadata={"description": "One per input of the network."}
+    )
+    reference = Text(load_default=None, allow_none=True, metadata={"description": "Comes back in the answer."})
+
+
+class UncheckedItem(fields.Nested):
+    """An item as it came: each is checked on its own, and what is wrong with one is its own error."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, partial: Any = None, **kwargs: Any) -> Any:
+        return unwrap_json(value)
+
+
+def _check_count(items: list[Any]) -> None:
+    if len(items) > MOST_ITEMS:
+        raise ValidationError(f"Must be at most {MOST_ITEMS}.")
+
+
+def _items() -> Items:
+    return Items(
+        UncheckedItem(BulkItemSchema),
+        shortest=1,
+        required=True,
+        validate=_check_count,
+        metadata={"maxItems": MOST_ITEMS},
+    )
+
+
+class BulkRecognitionSchema(RecognitionRequestSchema):
+    """Images to be labelled, one task for each item."""
+
+    class Meta:
+        """An item has the inputs."""
+
+        exclude = ("inputs",)
+
+    items = _items()
+
+
+class BulkTensorsSchema(TensorsRequestSchema):
+    """Images to be run through a network, one task for each item."""
+
+    class Meta:
+        """An item has the inputs."""
+
+        exclude = ("inputs",)
+
+    items = _items()
+
+
+class BulkOutcomeSchema(Schema):
+    """What became of an item: its task, or what is wrong with it."""
+
+    task_id = fields.String(metadata={"example": "123"})
+    error = fields.String(metadata={"description": "One sentence, in place of task_id."})
+    reference = fields.String(allow_none=True, required=True)
+
+
+class BulkAnswerSchema(Schema):
+    """What became of the items, in their order."""
+
+    tasks = fields.List(fields.Nested(BulkOutcomeSchema), required=True)
