@@ -23,7 +23,8 @@ PRECISION_BOUND = 0.02  # of the largest value of an output tensor
 ORDER_BOUND = 5e-6  # likewise: what is asked for in float32 is exact up to rounding
 WORTHWHILE_GAIN = 1.1  # a lower precision or another order is chosen when it is this many times as fast
 ENOUGH_OF_THE_BEST = 0.95  # the smallest batch that reaches this part of the best throughput is chosen
-TOO_LONG_SECONDS = 1.0  # no larger batch is tried once one takes longer than this
+ALWAYS_TRIED = 8  # on a busy device, few and small batches would be misjudged
+TOO_LONG_SECONDS = 1.0  # beyond that, no larger batch is tried once one takes longer than this
 
 _ASKED = "The network's preprocessing says so."
 _BATCH = 8
@@ -153,7 +154,7 @@ def time_batches(
         if seconds is None:
             break
         timings.append(BatchTiming(size, seconds))
-        if seconds > TOO_LONG_SECONDS or _has_levelled_off(timings):
+        if size >= ALWAYS_TRIED and (seconds > TOO_LONG_SECONDS or _has_levelled_off(timings)):
             break
     return timings
 
@@ -165,8 +166,6 @@ def _sizes_up_to(maximum: int) -> list[int]:
 
 def _has_levelled_off(timings: Sequence[BatchTiming]) -> bool:
     """Tell whether the last two doublings brought nothing."""
-    if len(timings) < 3:
-        return False
     *before, last_but_one, last = (timing.throughput for timing in timings)
     return ENOUGH_OF_THE_BEST * max(last_but_one, last) < max(before)
 

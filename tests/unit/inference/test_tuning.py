@@ -112,9 +112,9 @@ def test_the_smallest_batch_that_is_nearly_the_fastest_is_chosen() -> None:
 def test_batches_are_tried_as_far_as_they_pay() -> None:
     assert [timing.batch_size for timing in Bench(lambda size, dtype: 0.01).timings(24)] == [1, 2, 4, 8, 16, 24]
     slow = Bench(lambda size, dtype: 0.4 * size)
-    assert [timing.batch_size for timing in slow.timings(64)] == [1, 2, 4]
+    assert [timing.batch_size for timing in slow.timings(64)] == [1, 2, 4, 8]
     worse = Bench(lambda size, dtype: 0.001 * size**1.5)
-    assert [timing.batch_size for timing in worse.timings(64)] == [1, 2, 4]
+    assert [timing.batch_size for timing in worse.timings(64)] == [1, 2, 4, 8]
 
 
 class SharedClock:
