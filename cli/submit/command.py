@@ -125,6 +125,8 @@ def submit(
             plan, job = _looking_at_images(plan, job, drawings)
         summary = run(client, plan, job)
     summary.show(as_json=as_json)
+    if summary.failure:
+        raise summary.failure
     context.exit(summary.exit_status)
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from types import FrameType
 
 from cli.api_client import ApiClient
+from cli.errors import CommandError
 from cli.submit.exports import Format, export, journal_of
 from cli.submit.journal import STANDARD_OUTPUT, Journal, PrintedResults
 from cli.submit.outcome import Outcome, shown
@@ -36,7 +37,7 @@ def run(client: ApiClient, plan: Plan, job: Job) -> Summary:
     """Send what is missing in the results, write what comes, and return how it went.
 
     Raises:
-        CommandError: if it cannot go on; what has come until then is written.
+        CommandError: if it cannot begin. If it cannot go on later, the summary says so.
     """
     written = job.output != STANDARD_OUTPUT
     with ExitStack() as stack:
@@ -50,12 +51,16 @@ def run(client: ApiClient, plan: Plan, job: Job) -> Summary:
         progress = stack.enter_context(shown_progress(tally, submission))
         if STANDARD_INPUT not in job.arguments:
             threading.Thread(target=_count, args=(job, progress), daemon=True).start()
-        for outcome in submission.outcomes():
-            if job.draw:
-                job.draw(outcome)
-            results.write(outcome)
-            tally.count(outcome)
-    return Summary(tally, submission.retries, job.output if written else None, interrupted.is_set())
+        failure = None
+        try:
+            for outcome in submission.outcomes():
+                if job.draw:
+                    job.draw(outcome)
+                results.write(outcome)
+                tally.count(outcome)
+        except CommandError as error:
+            failure = error
+    return Summary(tally, submission.retries, job.output if written else None, interrupted.is_set(), failure)
 
 
 def _open_results(stack: ExitStack, plan: Plan, job: Job, seen: SeenNames, tally: Tally) -> Journal | PrintedResults:

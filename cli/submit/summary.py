@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from cli.errors import CommandError
 from cli.submit.tally import Tally
 
 ERRORS_SHOWN = 5
@@ -32,6 +33,7 @@ class Summary:
     retries: int
     output: Path | None
     interrupted: bool
+    failure: CommandError | None = None  # why it could not go on
 
     @property
     def exit_status(self) -> ExitStatus:
@@ -53,6 +55,7 @@ class Summary:
             "images_per_second": round(tally.ended / seconds, 2),
             "retries": self.retries,
             "interrupted": self.interrupted,
+            "error": None if self.failure is None else str(self.failure),
             "output": None if self.output is None else str(self.output),
         }
 
@@ -75,8 +78,8 @@ class Summary:
         table.add_row("time", f"{fields['seconds']:.1f} s, {fields['images_per_second']:.1f} images/s")
         if self.retries:
             table.add_row("tried again", str(self.retries))
-        if self.interrupted:
-            table.add_row("interrupted", "run the same command again to go on")
+        if self.interrupted or self.failure:
+            table.add_row("not finished", "run the same command again to go on")
         if self.output is not None:
             table.add_row("results", escape(str(self.output)))
         return table

@@ -258,7 +258,7 @@ def test_images_are_sent_as_their_names_come_and_waiting_for_names_can_be_interr
         process.send_signal(signal.SIGINT)
         assert process.wait(TIMEOUT_SECONDS) == 130
         assert process.stderr is not None
-        assert "interrupted" in process.stderr.read()
+        assert "run the same command again to go on" in process.stderr.read()
     assert len(results_in(output)) == 1
 
 
@@ -298,9 +298,12 @@ def test_service_that_stays_away_ends_the_run_in_a_sentence(
     service: Service, images: Path, output: Path, proxy: FaultyProxy
 ) -> None:
     proxy.faults.extend([Fault.AWAY] * 1000)
-    ended = submit(service, images, "-o", output, "--patience", "1", url=proxy.url)
+    ended = submit(service, images, "-o", output, "--patience", "1", "--json", url=proxy.url)
     assert ended.returncode == 1
-    assert "is busy or a part of it is away" in ended.stderr
+    assert "is busy or a part of it is away" in ended.stderr.splitlines()[-1]
+    summary = json.loads(ended.stdout)
+    assert (summary["succeeded"], summary["failed"]) == (0, 0)
+    assert "is busy" in summary["error"]
     assert results_in(output) == []
 
 
