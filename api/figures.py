@@ -3,13 +3,12 @@
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
-from functools import reduce
-from operator import add
+from functools import lru_cache
 from typing import Any
 
 from config.queues import TaskKind
 from store.task_json import iso_date
-from store.telemetry.history import Bucket
+from store.telemetry.history import BUCKET_SECONDS, KEPT_SECONDS, Bucket
 from store.telemetry.readings import Distribution, Labels, Readings
 from store.telemetry.series import (
     ACCEPTED,
@@ -49,7 +48,7 @@ class Figures:
         for readings in self._readings:
             for labels, distribution in readings.histogram(histogram).items():
                 found[labels].append(distribution)
-        return {labels: reduce(add, distributions) for labels, distributions in found.items()}
+        return {labels: Distribution.total(distributions) for labels, distributions in found.items()}
 
     def tasks(self) -> JsonObject:
         """Return how many tasks were accepted, succeeded and failed."""
@@ -64,7 +63,7 @@ class Figures:
         """Return how long tasks took, without deployments; None if there were none."""
         found = self.histograms(TASK_SECONDS)
         found.pop((TaskKind.DEPLOYMENT.value,), None)
-        return reduce(add, found.values()) if found else None
+        return Distribution.total(list(found.values())) if found else None
 
     def totals(self) -> JsonObject:
         """Return the sums over all tasks."""
@@ -86,7 +85,7 @@ class Figures:
     def batches(self) -> Distribution | None:
         """Return the sizes of all batches; None if there were none."""
         found = self.histograms(BATCH_SIZE)
-        return reduce(add, found.values()) if found else None
+        return Distribution.total(list(found.values())) if found else None
 
     def batch_sizes(self) -> list[JsonObject]:
         """Return how many batches there were of each size."""
@@ -122,6 +121,7 @@ def history_answer(buckets: Sequence[Bucket]) -> list[JsonObject]:
     return [_bucket_answer(bucket) for bucket in buckets]
 
 
+@lru_cache(2 * KEPT_SECONDS // BUCKET_SECONDS)  # those that have settled are the same objects each time
 def _bucket_answer(bucket: Bucket) -> JsonObject:
     figures = Figures([bucket.readings])
     sizes, seconds = figures.batches(), figures.task_seconds()

@@ -20,6 +20,9 @@ from benchmarks.workload import jpegs
 FIRST_POLL_SECONDS = 0.002
 LONGEST_POLL_SECONDS = 0.2
 WARM_UP_SECONDS = 3.0
+STAGES = ("queued", "load", "fetch", "decode", "preprocess", "batch_wait", "device", "postprocess")
+REST = "HTTP and the rest"
+Timing = dict[str, Any]
 
 
 class Waiting:
@@ -31,11 +34,13 @@ class Waiting:
         self._session = session
         self._path = f"/v0.7/recognition/specs/{spec_id}/inference"
 
-    async def recognise(self, image: bytes) -> None:
+    async def recognise(self, image: bytes) -> Timing:
         """Return when the image has been recognised."""
         task = await _post(self._session, self._path, "inputs[0]image.source", image, self.wait)
         if task.get("status") != "success":
             raise RuntimeError(f"The task did not succeed in time: {task}")
+        timing: Timing = task["timing"]
+        return timing
 
 
 class Polling(Waiting):
@@ -43,10 +48,11 @@ class Polling(Waiting):
 
     wait: ClassVar[dict[str, str]] = {}
 
-    async def recognise(self, image: bytes) -> None:
+    async def recognise(self, image: bytes) -> Timing:
         """Return when the image has been recognised."""
         task_id = (await _post(self._session, self._path, "inputs[0]image.source", image))["task_id"]
-        await _poll(self._session, f"/v0.7/tasks/{task_id}", success="success", error="error")
+        timing: Timing = (await _poll(self._session, f"/v0.7/tasks/{task_id}", "success", "error"))["timing"]
+        return timing
 
 
 class Tutorial:
@@ -55,10 +61,11 @@ class Tutorial:
     def __init__(self, session: aiohttp.ClientSession, spec_id: str) -> None:
         self._session = session
 
-    async def recognise(self, image: bytes) -> None:
+    async def recognise(self, image: bytes) -> Timing:
         """Return when the image has been recognised."""
         task_id = (await _post(self._session, "/predict", "image", image))["task_id"]
-        await _poll(self._session, f"/result/{task_id}", success="SUCCESS", error="FAILURE")
+        await _poll(self._session, f"/result/{task_id}", "SUCCESS", "FAILURE")
+        return {}
 
 
 class Synchronous:
@@ -67,9 +74,10 @@ class Synchronous:
     def __init__(self, session: aiohttp.ClientSession, spec_id: str) -> None:
         self._session = session
 
-    async def recognise(self, image: bytes) -> None:
+    async def recognise(self, image: bytes) -> Timing:
         """Return when the image has been recognised."""
         await _post(self._session, "/predict", "image", image)
+        return {}
 
 
 PROTOCOLS = {"waiting": Waiting, "polling": Polling, "tutorial": Tutorial, "synchronous": Synchronous}
@@ -85,7 +93,7 @@ async def _post(
         return await response.json()
 
 
-async def _poll(session: aiohttp.ClientSession, path: str, *, success: str, error: str) -> None:
+async def _poll(session: aiohttp.ClientSession, path: str, success: str, error: str) -> Any:
     pause = FIRST_POLL_SECONDS
     while True:
         await asyncio.sleep(pause)
@@ -95,7 +103,7 @@ async def _poll(session: aiohttp.ClientSession, path: str, *, success: str, erro
         if task["status"] == error:
             raise RuntimeError(f"{path} failed: {task}")
         if task["status"] == success:
-            return
+            return task
         pause = min(pause * 1.5, LONGEST_POLL_SECONDS)
 
 
@@ -106,6 +114,7 @@ class Load:
         self._contender = contender
         self._images = jpegs()
         self.finished: list[tuple[float, float]] = []  # when each image was done, and how long it took
+        self.timings: list[Timing] = []
 
     async def run(self, clients: int, seconds: float) -> None:
         """Keep ``clients`` images under way for ``seconds``."""
@@ -115,13 +124,21 @@ class Load:
     async def _client(self, number: int, end: float) -> None:
         turn = number
         while (start := time.perf_counter()) < end:
-            await self._contender.recognise(self._images[turn % len(self._images)])
+            self.timings.append(await self._contender.recognise(self._images[turn % len(self._images)]))
             self.finished.append((time.perf_counter(), time.perf_counter() - start))
             turn += 1
 
 
-async def measure(arguments: argparse.Namespace) -> dict[str, float]:
-    """Return throughput and latency, after a warm-up."""
+def mean_stages(timings: list[Timing], mean_milliseconds: float) -> dict[str, float]:
+    """Return the mean milliseconds of each stage that tasks told of, and the rest of what clients have seen."""
+    if not timings or not timings[0]:
+        return {}
+    means = {stage: statistics.mean(timing[stage] or 0.0 for timing in timings) for stage in STAGES}
+    return {**means, REST: max(0.0, mean_milliseconds - sum(means.values()))}
+
+
+async def measure(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Return throughput and latency, after a warm-up, and where the time went if the contender tells."""
     connector = aiohttp.TCPConnector(limit=0)
     async with aiohttp.ClientSession(
         arguments.url, headers={"X-API-KEY": arguments.key}, connector=connector
@@ -129,6 +146,7 @@ async def measure(arguments: argparse.Namespace) -> dict[str, float]:
         load = Load(PROTOCOLS[arguments.protocol](session, arguments.spec_id))
         await load.run(arguments.clients, WARM_UP_SECONDS)
         load.finished.clear()
+        load.timings.clear()
         start = time.perf_counter()
         await load.run(arguments.clients, arguments.seconds)
         elapsed = max(end for end, _ in load.finished) - start
@@ -137,6 +155,7 @@ async def measure(arguments: argparse.Namespace) -> dict[str, float]:
         "images_per_second": len(durations) / elapsed,
         "median_milliseconds": statistics.median(durations),
         "p99_milliseconds": durations[int(0.99 * (len(durations) - 1))],
+        "stages": mean_stages(load.timings, statistics.mean(durations)),
     }
 
 

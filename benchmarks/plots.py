@@ -49,6 +49,26 @@ def plot_latency(networks: Mapping[str, Mapping[str, Loads]], folder: Path) -> N
     _save(figure, folder / "latency.svg")
 
 
+def plot_stages(networks: Mapping[str, Mapping[int, Mapping[str, float]]], folder: Path) -> None:
+    """Draw where the time of a task goes, as shares: a bar for each number of clients, a panel for each network."""
+    figure, panels = _panels(list(networks))
+    for panel, by_clients in zip(panels, networks.values(), strict=True):
+        names = [f"{clients} client{'s' * (clients > 1)}" for clients in by_clients]
+        totals = [sum(stages.values()) for stages in by_clients.values()]
+        left = [0.0] * len(names)
+        for colour, stage in enumerate(next(iter(by_clients.values()))):
+            shares = [100 * each[stage] / total for each, total in zip(by_clients.values(), totals, strict=True)]
+            panel.barh(names, shares, left=left, label=stage.replace("_", " "), color=f"C{colour}")
+            left = [start + share for start, share in zip(left, shares, strict=True)]
+        for name, total in zip(names, totals, strict=True):
+            panel.annotate(f"{total:.0f} ms", (100, name), textcoords="offset points", xytext=(4, -3), fontsize=8)
+        panel.set_xlim(0, 115)
+        panel.set_xlabel("% of the mean time from POST to result")
+        panel.invert_yaxis()
+    panels[0].legend(frameon=False, ncols=3, fontsize=7, loc="upper center", bbox_to_anchor=(0.5, -0.2))
+    _save(figure, folder / "stages.svg")
+
+
 def _panels(titles: list[str]) -> tuple[Figure, list[Axes]]:
     width, height = PANEL_INCHES
     figure, panels = pyplot.subplots(1, len(titles), figsize=(width * len(titles), height), squeeze=False)

@@ -15,7 +15,7 @@ from typing import Any
 import httpx
 
 from benchmarks.contenders.running import flask_celery, litserve
-from benchmarks.plots import plot_latency, plot_throughput
+from benchmarks.plots import plot_latency, plot_stages, plot_throughput
 from benchmarks.results import write_section
 from benchmarks.workload import BUILDERS, write_model_folder
 from tests.service import Service, running_service
@@ -23,7 +23,7 @@ from tests.service import Service, running_service
 CLIENTS = (1, 16, 64)
 RECOQ, LITSERVE, TUTORIAL = "Recoq", "LitServe", "Flask + Celery"
 FOLDER = Path(__file__).parent
-Loads = dict[int, dict[str, float]]
+Loads = dict[int, dict[str, Any]]
 
 
 @dataclass(frozen=True)
@@ -39,6 +39,11 @@ class Comparison:
         """Return the images per second of a contender over those of the bare loop."""
         rate: float = self.loads[contender][clients]["images_per_second"] / self.bare["images_per_second"]
         return rate
+
+    @property
+    def stages(self) -> dict[int, dict[str, float]]:
+        """Return where the time of Recoq's tasks went, by the number of clients: mean milliseconds by stage."""
+        return {clients: load["stages"] for clients, load in self.loads[RECOQ].items()}
 
     @property
     def over_litserve(self) -> float:
@@ -147,13 +152,21 @@ NOTES = """
 """
 
 
+PLOTS = {
+    "throughput": "Throughput against batch size",
+    "latency": "Latency against load",
+    "stages": "Where the time of a task goes",
+}
+
+
 def run(seconds: float, networks: list[str]) -> str:
     """Measure, write the section with its plots, and return the figures."""
     with tempfile.TemporaryDirectory() as folder:
         comparisons = [compare(name, Path(folder) / BUILDERS[name], seconds) for name in networks]
     plot_throughput({f"{each.network}, {each.precision}": each.bare["by_batch_size"] for each in comparisons}, FOLDER)
     plot_latency({each.network: each.loads for each in comparisons}, FOLDER)
+    plot_stages({each.network: each.stages for each in comparisons}, FOLDER)
     body = f"640×480 JPEGs posted as multipart files.\n\n{targets(comparisons)}\n\n{table(comparisons)}\n{NOTES}\n"
-    body += "![Throughput against batch size](throughput.svg)\n\n![Latency against load](latency.svg)\n"
+    body += "\n\n".join(f"![{title}]({name}.svg)" for name, title in PLOTS.items())
     write_section("speed", "Speed against a bare loop, LitServe, and Flask with Celery", body)
     return f"{targets(comparisons)}\n\n{table(comparisons)}"

@@ -15,6 +15,7 @@ from benchmarks.workload import jpegs
 from cli.redis_server import free_loopback_port, prepare_redis, wait_for_redis
 
 START_SECONDS = 120.0
+TRY_SECONDS = 15.0
 STOP_SECONDS = 20.0
 API_PROCESSES = 2
 API_THREADS = 16
@@ -80,7 +81,7 @@ def _wait_until_answering(url: str) -> None:
     image, deadline = jpegs()[0], time.monotonic() + START_SECONDS
     while time.monotonic() < deadline:
         try:
-            httpx.post(f"{url}/predict", files={"image": image}, timeout=START_SECONDS).raise_for_status()
+            httpx.post(f"{url}/predict", files={"image": image}, timeout=TRY_SECONDS).raise_for_status()
         except httpx.HTTPError:
             time.sleep(0.2)
         else:

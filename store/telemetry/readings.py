@@ -1,7 +1,7 @@
 """Reads counters and histograms back from the fields in which they are stored."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from store.telemetry.series import Counter, Histogram
@@ -43,9 +43,11 @@ class Distribution:
             below, lower = below + count, bound
         return self.bounds[-1] if self.count else None
 
-    def __add__(self, other: "Distribution") -> "Distribution":
-        counts = tuple(one + two for one, two in zip(self.counts, other.counts, strict=True))
-        return Distribution(self.bounds, counts, self.sum + other.sum)
+    @staticmethod
+    def total(parts: Sequence["Distribution"]) -> "Distribution":
+        """Return what histograms of the same bounds, one at least, have counted together."""
+        columns = zip(*(part.counts for part in parts), strict=True)
+        return Distribution(parts[0].bounds, tuple(map(sum, columns)), sum(part.sum for part in parts))
 
 
 class Readings:
@@ -57,6 +59,7 @@ class Readings:
             key, _, part = field.decode().partition(PART)
             name, *labels = key.split(SEPARATOR)
             self._values[name][tuple(labels)][part] = float(value)
+        self._histograms: dict[str, dict[Labels, Distribution]] = {}
 
     def counter(self, counter: Counter) -> dict[Labels, float]:
         """Return the values of a counter by its labels."""
@@ -64,7 +67,9 @@ class Readings:
 
     def histogram(self, histogram: Histogram) -> dict[Labels, Distribution]:
         """Return what a histogram has counted, by its labels."""
-        return dict(self._distributions(histogram))
+        if histogram.name not in self._histograms:
+            self._histograms[histogram.name] = dict(self._distributions(histogram))
+        return self._histograms[histogram.name]
 
     def _distributions(self, histogram: Histogram) -> Iterator[tuple[Labels, Distribution]]:
         for labels, parts in self._values.get(histogram.name, {}).items():
