@@ -73,11 +73,11 @@ def figures(fleet: Fleet, tasks: dict[str, Any], clients: Clients, faults: list[
     }
 
 
-def _takeover_seconds(faults: list[Fault], ends: dict[str, float], name: str) -> float:
+def _takeover_seconds(faults: list[Fault], ends: dict[str, float], name: str) -> float | str:
     recoveries = [
         ends[task] - fault.over_at for fault in faults if fault.name == name for task in fault.tasks if task in ends
     ]
-    return round(max(recoveries, default=0.0), 1)
+    return round(max(recoveries), 1) if recoveries else "none had any"
 
 
 def _pause_seconds(faults: list[Fault], ends: list[float]) -> float:
