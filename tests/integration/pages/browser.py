@@ -72,7 +72,8 @@ class Browser:
         return until(lambda: self.shown(selector), f"{selector} is not on the page")[0]
 
     def text(self, selector: str) -> str:
-        return self.one(selector).text
+        texts: list[str] = until(lambda: self.texts(selector), f"{selector} is not on the page")
+        return texts[0]
 
     def texts(self, selector: str) -> list[str]:
         return [each.text for each in self.shown(selector)]
@@ -83,9 +84,14 @@ class Browser:
     def press(self, name: str) -> None:
         """Click the visible button, tab or link with this text."""
         path = f"//*[self::button or self::a][normalize-space()={json.dumps(name)}]"
-        until(lambda: [each for each in self.driver.find_elements(By.XPATH, path) if each.is_displayed()], name)[
-            0
-        ].click()
+
+        def has_clicked() -> bool:
+            visible = [each for each in self.driver.find_elements(By.XPATH, path) if each.is_displayed()]
+            for each in visible[:1]:
+                each.click()
+            return bool(visible)
+
+        until(has_clicked, f"there is no {name!r} to click")
 
     def fill(self, selector: str, value: str) -> None:
         field = self.one(selector)
@@ -93,6 +99,8 @@ class Browser:
         field.send_keys(value)
 
     def choose(self, selector: str, name: str) -> None:
+        """Choose the option with this text, as soon as the list has it."""
+        until(lambda: name in self.texts(f"{selector} option"), f"{selector} has no {name!r}")
         Select(self.one(selector)).select_by_visible_text(name)
 
     def wait_for_text(self, selector: str, words: str) -> None:

@@ -108,6 +108,20 @@ def test_boxes_follow_the_exif_orientation_of_a_photograph(detector: Browser, ht
     assert has_proportions_of_the_image(detector)
 
 
+def test_the_timing_of_the_task_is_shown_stage_by_stage(detector: Browser) -> None:
+    drop(detector, SHAPES.read_bytes())
+    detector.one(".score-row")
+    stages = dict(text.split("\n") for text in detector.texts(".facts div"))
+    widths = [float(part.value_of_css_property("flex-grow")) for part in detector.shown(".stages span")]
+    detector.press("JSON")
+    timing = json.loads(detector.text(".code pre"))["timing"]
+    assert {"in the queue", "decoding", "on the device"} <= set(stages)
+    for name, stage in (("on the device", "device"), ("in the service", "total")):
+        shown, unit = stages[name].split()
+        assert math.isclose(float(shown), timing[stage] / {"ms": 1, "s": 1000}[unit], rel_tol=0.06)
+    assert any(math.isclose(width, timing["device"], rel_tol=0.01) for width in widths)
+
+
 def set_threshold(browser: Browser, value: float) -> None:
     script = "const [slider, value] = arguments; slider.value = value; slider.dispatchEvent(new Event('input'))"
     browser.run(script, browser.one("#threshold"), value)
@@ -147,6 +161,7 @@ def assert_crop_was_asked(browser: Browser, http: httpx.Client, crop: Json) -> N
 def test_a_crop_is_drawn_with_the_mouse(detector: Browser, http: httpx.Client) -> None:
     drop(detector, SHAPES.read_bytes())
     detector.one(".score-row")
+    until(lambda: has_proportions_of_the_image(detector), "the picture has not the proportions of the image")
     detector.press("Crop")
     picture = detector.one("#detail .picture")
     width, height = picture.size["width"], picture.size["height"]
@@ -154,7 +169,7 @@ def test_a_crop_is_drawn_with_the_mouse(detector: Browser, http: httpx.Client) -
     drag.click_and_hold().move_by_offset(int(0.9 * width), int(0.4 * height)).move_by_offset(2, 2).release().perform()
     crop = crop_of(detector)
     wanted = {"xmin": 0.02, "ymin": 0.1, "xmax": 0.92, "ymax": 0.5}
-    assert all(abs(crop[side] - value) < 0.01 for side, value in wanted.items())
+    assert crop == pytest.approx(wanted, abs=0.01)
     assert_crop_was_asked(detector, http, crop)
     detector.press("Whole image")
     assert_boxes_are(detector, boxes_above(predictions(http, SHAPES.read_bytes()), None))
@@ -213,23 +228,25 @@ def test_several_images_make_a_grid_in_which_one_that_fails_harms_no_other(detec
 
 
 @contextlib.contextmanager
-def frozen_worker(service: Service) -> Iterator[None]:
-    """Keep the worker from doing anything while the block runs."""
-    (worker,) = (
-        child for child in psutil.Process(service.process.pid).children() if "workers" in " ".join(child.cmdline())
-    )
-    worker.suspend()
+def frozen_workers(service: Service) -> Iterator[None]:
+    """Keep the workers from doing anything while the block runs."""
+    children = psutil.Process(service.process.pid).children()
+    workers = [child for child in children if "workers" in " ".join(child.cmdline())]
+    assert workers
+    for worker in workers:
+        worker.suspend()
     try:
         yield
     finally:
-        worker.resume()
+        for worker in workers:
+            worker.resume()
 
 
 def test_stopping_takes_open_tasks_back(detector: Browser, service: Service, http: httpx.Client) -> None:
     def waiting() -> int:
         return int(http.get("/operations").json()["pending"]["count"])
 
-    with frozen_worker(service):
+    with frozen_workers(service):
         pick(detector, *sorted(SHAPES.parent.glob("*.jpg")))
         until(lambda: waiting() == 3, "the images are not sent")
         detector.press("Stop")

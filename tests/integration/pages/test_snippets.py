@@ -30,7 +30,8 @@ def shown(signed_in: Browser, tmp_path: Path) -> Browser:
 
 def copied(browser: Browser, name: str) -> str:
     browser.press(name)
-    text: str = browser.run("return arguments[0].textContent", browser.one(".code pre"))
+    browser.one(".code pre")
+    text: str = browser.run("return document.querySelector('.code pre').textContent")
     return text
 
 

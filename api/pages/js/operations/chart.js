@@ -21,8 +21,13 @@ function series(values, highest, name) {
   const path = (run) => run.map(([x, y]) => `${x.toFixed(1)} ${y.toFixed(1)}`).join("L");
   // A lone point is drawn as a short stroke, because a line needs two.
   const line = runs.map((run) => `M${path(run)}${run.length === 1 ? "h3" : ""}`).join("");
-  const area = runs.map((run) => `M${run[0][0].toFixed(1)} ${HEIGHT}L${path(run)}L${run.at(-1)[0].toFixed(1)} ${HEIGHT}Z`).join("");
-  return drawn("g", { class: name }, drawn("path", { class: "area", d: area }), drawn("path", { class: "line", d: line }));
+  const area = runs.map(
+    (run) => `M${run[0][0].toFixed(1)} ${HEIGHT}L${path(run)}L${run.at(-1)[0].toFixed(1)} ${HEIGHT}Z`
+  ).join("");
+  return drawn("g", { class: name },
+    drawn("path", { class: "area", d: area }),
+    drawn("path", { class: "line", d: line }),
+  );
 }
 
 /** Return a chart with its axis. `points` are [{date, value, second}], `shown` turns a value into text. */
@@ -33,7 +38,12 @@ export function chart(title, points, shown) {
   const highest = Math.max(...values, ...seconds, 0);
   const last = values.findLast((value) => value !== null) ?? null;
   const told = `${title}: ${last === null ? "nothing yet" : `${shown(last)} now, ${shown(highest)} at most`}.`;
-  const svg = drawn("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, preserveAspectRatio: "none", role: "img", "aria-label": told },
+  const svg = drawn("svg", {
+    viewBox: `0 0 ${WIDTH} ${HEIGHT}`,
+    preserveAspectRatio: "none",
+    role: "img",
+    "aria-label": told,
+  },
     drawn("line", { class: "ground", x1: 0, x2: WIDTH, y1: HEIGHT, y2: HEIGHT }),
     series(values, highest || 1, "first"),
     ...(hasSecond ? [series(seconds, highest || 1, "second")] : []));
@@ -60,7 +70,10 @@ function readOut(node, points, shown) {
     const point = points[Math.min(Math.max(index, 0), points.length - 1)];
     if (point?.value === null || point?.value === undefined) return;
     const failed = point.second ? `, ${shown(point.second)} failed` : "";
-    marks = [element("span", { class: "cursor" }), element("span", { class: "readout" }, `${shownTime(point.date)}  ${shown(point.value)}${failed}`)];
+    marks = [
+      element("span", { class: "cursor" }),
+      element("span", { class: "readout" }, `${shownTime(point.date)}  ${shown(point.value)}${failed}`),
+    ];
     const place = `${(index / Math.max(points.length - 1, 1)) * 100}%`;
     marks.forEach((mark) => (mark.style.left = place));
     node.append(...marks);

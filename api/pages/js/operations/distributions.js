@@ -4,8 +4,15 @@ import { element } from "../shared/elements.js";
 import { shownCount, shownMs } from "../shared/formats.js";
 
 const STAGES = {
-  queued: "in the queue", load: "loading the network", fetch: "fetching by URL", decode: "decoding", preprocess: "resizing",
-  batch_wait: "waiting for a batch", device: "on the device", postprocess: "finding labels", write: "writing the answer",
+  queued: "in the queue",
+  load: "loading the network",
+  fetch: "fetching by URL",
+  decode: "decoding",
+  preprocess: "resizing",
+  batch_wait: "waiting for a batch",
+  device: "on the device",
+  postprocess: "finding labels",
+  write: "writing the answer",
 };
 
 /** Return the times of the stages: the median in full colour, up to the 95th percentile paler. */
@@ -18,12 +25,16 @@ export function stages(told) {
     return part;
   };
   return element("div", {},
-    element("div", { class: "rows" }, told.stages.flatMap(({ stage, median_milliseconds: median, p95_milliseconds: p95 }) => [
-      element("span", {}, STAGES[stage] ?? stage),
-      element("span", { class: "row-bar", "aria-hidden": "true" }, bar(p95), bar(median)),
-      element("span", { class: "value" }, shownMs(median), element("span", { class: "hint" }, ` · ${shownMs(p95)}`)),
-    ])),
+    element("div", { class: "rows" }, told.stages.flatMap((stage) => row(stage, bar))),
     element("p", { class: "hint legend" }, "Median · 95 % within"));
+}
+
+function row({ stage, median_milliseconds: median, p95_milliseconds: p95 }, bar) {
+  return [
+    element("span", {}, STAGES[stage] ?? stage),
+    element("span", { class: "row-bar", "aria-hidden": "true" }, bar(p95), bar(median)),
+    element("span", { class: "value" }, shownMs(median), element("span", { class: "hint" }, ` · ${shownMs(p95)}`)),
+  ];
 }
 
 /** Return how many batches there were of each size. */
@@ -35,7 +46,10 @@ export function batchSizes(told) {
   return element("ol", { class: "columns" }, sizes.slice(0, last + 1).map(({ up_to: bound, batches }, index) => {
     const column = element("span");
     column.style.height = `${(batches / most) * 85}%`;
-    return element("li", {}, element("div", { class: "well" }, element("b", {}, shownCount(batches)), column), rangeUpTo(bound, sizes[index - 1]?.up_to ?? 0));
+    return element("li", {},
+      element("div", { class: "well" }, element("b", {}, shownCount(batches)), column),
+      rangeUpTo(bound, sizes[index - 1]?.up_to ?? 0),
+    );
   }));
 }
 

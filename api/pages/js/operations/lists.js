@@ -7,24 +7,52 @@ import { level, table } from "../shared/table.js";
 const JUST_NOW_SECONDS = 3; // workers write every second
 
 const secondsSince = (date, now) => Math.max((new Date(now) - new Date(date)) / 1000, 0);
-const shownSince = (date, now) => (secondsSince(date, now) < JUST_NOW_SECONDS ? "just now" : `${shownSeconds(secondsSince(date, now))} ago`);
+const shownSince = (date, now) => (
+  secondsSince(date, now) < JUST_NOW_SECONDS ? "just now" : `${shownSeconds(secondsSince(date, now))} ago`
+);
 const sub = (...text) => element("span", { class: "sub" }, ...text);
 const nameOf = (network) => network.name ?? "a deleted network";
+
+const chipOf = (network) => element("span", { class: "chip" }, nameOf(network));
 
 /** Return the workers that live. */
 export function workers(told) {
   if (!told.workers.length) {
-    return element("p", { class: "message bad" }, "No worker is running, so tasks wait. Start one with ", element("code", {}, "recoq worker"), ".");
+    return element("p", { class: "message bad" },
+      "No worker is running, so tasks wait. Start one with ",
+      element("code", {}, "recoq worker"),
+      ".",
+    );
   }
   return table("Workers", [
-    { title: "Worker", cell: ({ worker, host, process_id: id, version }) => [worker, sub(`${host}, process ${id}, version ${version}`)] },
+    {
+      title: "Worker",
+      cell: ({ worker, host, process_id: id, version }) => [worker, sub(`${host}, process ${id}, version ${version}`)],
+    },
     { title: "Device", cell: ({ device, device_name: name }) => [device, sub(name)] },
     { title: "Busy", cell: ({ busy_share: share }) => [`${Math.round(share * 100)} %`, level(share, "Busy")] },
-    { title: "Memory", cell: ({ memory_used_bytes: used, memory_total_bytes: total }) => [`${shownBytes(used)} of ${shownBytes(total)}`, level(total ? used / total : 0, "Memory")] },
-    { title: "Loaded networks", cell: ({ networks }) => (networks.length ? element("span", { class: "chips" }, networks.map((each) => element("span", { class: "chip" }, nameOf(each)))) : NOTHING) },
+    {
+      title: "Memory",
+      cell: ({ memory_used_bytes: used, memory_total_bytes: total }) => [
+        `${shownBytes(used)} of ${shownBytes(total)}`,
+        level(total ? used / total : 0, "Memory"),
+      ],
+    },
+    {
+      title: "Loaded networks",
+      cell: ({ networks }) => (networks.length ? element("span", { class: "chips" }, networks.map(chipOf)) : NOTHING),
+    },
     { title: "Tasks", amount: true, cell: ({ tasks, threads }) => `${tasks} of ${threads}` },
-    { title: "Images", amount: true, cell: ({ inputs, batches }) => [shownCount(inputs), sub(`in ${shownCount(batches)} batches`)] },
-    { title: "Running for", amount: true, cell: ({ date_started: date }) => shownSeconds(secondsSince(date, told.date)) },
+    {
+      title: "Images",
+      amount: true,
+      cell: ({ inputs, batches }) => [shownCount(inputs), sub(`in ${shownCount(batches)} batches`)],
+    },
+    {
+      title: "Running for",
+      amount: true,
+      cell: ({ date_started: date }) => shownSeconds(secondsSince(date, told.date)),
+    },
     { title: "Seen", amount: true, cell: ({ date_seen: date }) => shownSince(date, told.date) },
   ], told.workers);
 }
@@ -33,12 +61,33 @@ export function workers(told) {
 export function networks(told) {
   if (!told.networks.length) return element("p", { class: "calm" }, "No network was asked in this time.");
   return table("Networks", [
-    { title: "Network", cell: ({ network }) => [nameOf(network), sub(network.account ? `of ${network.account}` : "for everyone", ` · ${network.id ?? NOTHING}`)] },
-    { title: "Waiting", amount: true, cell: ({ pending, oldest_seconds: age }) => [shownCount(pending), pending > 0 && sub(`for ${shownSeconds(age)}`)] },
+    {
+      title: "Network",
+      cell: ({ network }) => [
+        nameOf(network),
+        sub(network.account ? `of ${network.account}` : "for everyone", ` · ${network.id ?? NOTHING}`),
+      ],
+    },
+    {
+      title: "Waiting",
+      amount: true,
+      cell: ({ pending, oldest_seconds: age }) => [shownCount(pending), pending > 0 && sub(`for ${shownSeconds(age)}`)],
+    },
     { title: "Accepted", amount: true, cell: ({ accepted }) => shownCount(accepted) },
     { title: "Succeeded", amount: true, cell: ({ succeeded }) => shownCount(succeeded) },
-    { title: "Failed", amount: true, cell: ({ failed }) => element("span", { class: failed ? "is-bad" : null }, shownCount(failed)) },
-    { title: "Batches", amount: true, cell: ({ batches, mean_batch_size: size }) => [shownCount(batches), batches > 0 && sub(`of ${shownNumber(size)}`)] },
+    {
+      title: "Failed",
+      amount: true,
+      cell: ({ failed }) => element("span", { class: failed ? "is-bad" : null }, shownCount(failed)),
+    },
+    {
+      title: "Batches",
+      amount: true,
+      cell: ({ batches, mean_batch_size: size }) => [
+        shownCount(batches),
+        batches > 0 && sub(`of ${shownNumber(size)}`),
+      ],
+    },
     { title: "Loads", amount: true, cell: ({ loads }) => shownCount(loads) },
   ], told.networks);
 }
@@ -51,5 +100,7 @@ export function errors(told) {
       element("span", { class: "times", "aria-label": `${group.count} times` }, `${shownCount(group.count)}×`),
       element("p", {}, group.sentence),
       element("time", { datetime: group.date_seen }, `last at ${shownTime(group.date_seen)}`),
-      element("p", { class: "hint" }, `${nameOf(group.network)}${group.account ? `, asked by ${group.account}` : ""}, task ${group.task_id}`))));
+      element("p", { class: "hint" },
+        `${nameOf(group.network)}${group.account ? `, asked by ${group.account}` : ""}, task ${group.task_id}`,
+      ))));
 }

@@ -12,20 +12,22 @@ import { VersionsPanel } from "./versions.js";
 const PAUSE_MS = 5000;
 const PARTS = { stages, batches: batchSizes, workers, networks, errors };
 
+const spans = () => document.querySelectorAll("[data-minutes]");
+
 let minutes = 60;
 let timer = null;
 
 open("operations", { current: "Operations", start, needs: ["admin"] });
 
 async function start() {
-  for (const button of document.querySelectorAll("[data-minutes]")) button.addEventListener("click", () => choose(button));
+  for (const button of spans()) button.addEventListener("click", () => choose(button));
   document.addEventListener("visibilitychange", () => !document.hidden && refresh());
   await Promise.all([refresh(), new VersionsPanel().open()]);
 }
 
 function choose(chosen) {
   minutes = Number(chosen.dataset.minutes);
-  for (const button of document.querySelectorAll("[data-minutes]")) button.setAttribute("aria-pressed", button === chosen);
+  for (const button of spans()) button.setAttribute("aria-pressed", button === chosen);
   refresh();
 }
 

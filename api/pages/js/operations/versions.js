@@ -18,7 +18,9 @@ export class VersionsPanel {
     byId("rollback").addEventListener("click", () => this.#switch(this.#earlier, true));
     if (specs.length) return this.#choose(picker.value);
     picker.disabled = byId("rollback").disabled = true;
-    byId("versions").replaceChildren(element("p", { class: "calm" }, "Your account has no specification yet; public ones are switched with the command line."));
+    byId("versions").replaceChildren(element("p", { class: "calm" },
+      "Your account has no specification yet; public ones are switched with the command line.",
+    ));
   }
 
   /** The version that was created before the current one, as `recoq rollback` takes it. */
@@ -46,10 +48,13 @@ export class VersionsPanel {
     await this.#attempt(async () => {
       await api.patch(`recognition/specs/${specId}`, { current_version_id: version.id });
       await this.#load(specId);
+      const verb = isRollback ? "is back at" : "answers with";
       const old = this.#versions.find(({ id }) => id === before);
       byId("switched").replaceChildren(element("p", { class: "message good" },
-        `${name} ${isRollback ? "is back at" : "answers with"} version ${version.id} from now on. Tasks that were accepted before keep theirs.`,
-        old && element("button", { type: "button", class: "quiet", onclick: () => this.#switch(old) }, `Undo: version ${before}`)));
+        `${name} ${verb} version ${version.id} from now on. Tasks that were accepted before keep theirs.`,
+        old && element("button", { type: "button", class: "quiet", onclick: () => this.#switch(old) },
+          `Undo: version ${before}`,
+        )));
     });
   }
 
@@ -70,7 +75,13 @@ export class VersionsPanel {
       this.#versions.length
         ? table(`Versions of ${this.#spec.name}`, [
             { title: "Version", cell: ({ id }) => `${id}` },
-            { title: "Network", cell: ({ network_name: name, network_id: id }) => [name, element("span", { class: "sub" }, `network ${id}`)] },
+            {
+              title: "Network",
+              cell: ({ network_name: name, network_id: id }) => [
+                name,
+                element("span", { class: "sub" }, `network ${id}`),
+              ],
+            },
             { title: "Made", cell: ({ create_date: date }) => shownDate(date) },
             { title: "", amount: true, cell: (version) => this.#action(version, current) },
           ], this.#versions.toReversed())
@@ -79,6 +90,10 @@ export class VersionsPanel {
 
   #action(version, current) {
     if (version.id === current) return element("span", { class: "chip current" }, "current");
-    return element("button", { type: "button", "aria-label": `Switch to version ${version.id}`, onclick: () => this.#switch(version) }, "Switch to it");
+    return element(
+      "button",
+      { type: "button", "aria-label": `Switch to version ${version.id}`, onclick: () => this.#switch(version) },
+      "Switch to it",
+    );
   }
 }

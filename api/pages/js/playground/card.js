@@ -41,7 +41,10 @@ export class Card {
     const more = countOf(item.outputs, view.threshold) - LABELS_SHOWN;
     return [
       ...best.slice(0, LABELS_SHOWN).map(({ label_id, label_name, score, index }) =>
-        element("span", { class: `chip ${view.spec.tone(index, label_id)}` }, element("span", { class: "dot" }), `${label_name} ${shownScore(score)}`)),
+        element("span", { class: `chip ${view.spec.tone(index, label_id)}` },
+          element("span", { class: "dot" }),
+          `${label_name} ${shownScore(score)}`,
+        )),
       ...(more > 0 ? [element("span", { class: "chip" }, `+${more}`)] : []),
     ];
   }

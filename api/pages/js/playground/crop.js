@@ -3,6 +3,8 @@
 import { element, placeOver } from "../shared/elements.js";
 
 const SMALLEST = 0.01;
+const WHOLE = { xmin: 0, ymin: 0, xmax: 1, ymax: 1 };
+const POINTER_EVENTS = ["pointerdown", "pointermove", "pointerup", "pointercancel"];
 const SIDES = { xmin: "Left", ymin: "Top", xmax: "Right", ymax: "Bottom" };
 const clamp = (value) => Math.min(1, Math.max(0, value));
 const rounded = (value) => Math.round(value * 10000) / 10000;
@@ -25,12 +27,20 @@ export class CropTool {
     this.onchange = onchange;
     this.shade = element("div", { class: "crop-box", hidden: true });
     this.layer = element("div", { class: "crop-layer" }, this.shade);
-    for (const type of ["pointerdown", "pointermove", "pointerup", "pointercancel"]) this.layer.addEventListener(type, this);
+    for (const type of POINTER_EVENTS) this.layer.addEventListener(type, this);
     picture.node.append(this.layer);
-    this.toggle = element("button", { type: "button", class: "crop", "aria-pressed": "false", onclick: () => this.#activate(!this.isActive) }, "Crop");
-    this.whole = element("button", { type: "button", class: "quiet", onclick: () => this.#choose(null) }, "Whole image");
+    this.toggle = element(
+      "button",
+      { type: "button", class: "crop", "aria-pressed": "false", onclick: () => this.#activate(!this.isActive) },
+      "Crop",
+    );
+    this.whole = element("button", { type: "button", class: "quiet", onclick: () => this.#choose(null) },
+      "Whole image",
+    );
     this.fields = Object.entries(SIDES).map(([side, name]) => this.#field(side, name));
-    this.sides = element("div", { class: "sides", role: "group", "aria-label": "Crop, in percent", hidden: true }, this.fields.map(({ node }) => node));
+    this.sides = element("div", { class: "sides", role: "group", "aria-label": "Crop, in percent", hidden: true },
+      this.fields.map(({ node }) => node),
+    );
     this.node = element("div", { class: "crop-tools" }, this.toggle, this.whole, this.sides);
     this.#show(this.item.crop);
   }
@@ -73,7 +83,7 @@ export class CropTool {
     this.shade.hidden = box === null;
     this.whole.hidden = box === null;
     if (box) placeOver(this.shade, box);
-    for (const { input, side } of this.fields) input.value = rounded((box ?? { xmin: 0, ymin: 0, xmax: 1, ymax: 1 })[side] * 100);
+    for (const { input, side } of this.fields) input.value = rounded((box ?? WHOLE)[side] * 100);
   }
 
   #point(event) {
@@ -86,8 +96,8 @@ export class CropTool {
     input.addEventListener("change", () => {
       const [left, top, right, bottom] = this.fields.map((field) => Number(field.input.value) / 100);
       const isWhole = left <= 0 && top <= 0 && right >= 1 && bottom >= 1;
-      const box = isWhole || left >= right || top >= bottom ? null : boxBetween({ x: left, y: top }, { x: right, y: bottom });
-      this.#choose(box);
+      const isBox = !isWhole && left < right && top < bottom;
+      this.#choose(isBox ? boxBetween({ x: left, y: top }, { x: right, y: bottom }) : null);
     });
     return { side, input, node: element("label", {}, name, " %", input) };
   }

@@ -25,7 +25,11 @@ export class Detail {
     });
     container.replaceChildren(
       element("div", { class: "detail" },
-        element("figure", { class: "shown" }, this.picture.node, element("figcaption", {}, element("span", { class: "file-name" }, item.name), this.crop.node), this.below),
+        element("figure", { class: "shown" },
+          this.picture.node,
+          element("figcaption", {}, element("span", { class: "file-name" }, item.name), this.crop.node),
+          this.below,
+        ),
         element("div", { class: "panel answer" }, this.tabs.node)),
     );
     this.listener = () => this.update();
@@ -54,11 +58,15 @@ export class Detail {
   }
 
   #notYet() {
-    return element("p", { class: "hint busy", role: "status" }, this.item.state === "failed" ? this.item.error : " Waiting for the answer …");
+    return element("p", { class: "hint busy", role: "status" },
+      this.item.state === "failed" ? this.item.error : " Waiting for the answer …",
+    );
   }
 
   #point(region) {
     this.picture.emphasise(region);
-    for (const row of this.tabs.node.querySelectorAll(".score-row")) row.classList.toggle("pointed", region !== null && row.dataset.region === region);
+    for (const row of this.tabs.node.querySelectorAll(".score-row")) {
+      row.classList.toggle("pointed", region !== null && row.dataset.region === region);
+    }
   }
 }

@@ -19,7 +19,12 @@ export class Picture {
   /** Draw what counts at `threshold`; `onpoint` is told the region that the pointer is on, or null. */
   draw(spec, threshold, onpoint = () => {}) {
     const drawn = this.item.outputs.flatMap((output, index) =>
-      regionsThatCount(output, threshold).map((region) => box(region, spec.tone(index, region.best.label_id), `${index}.${region.regionId}`, onpoint)),
+      regionsThatCount(output, threshold).map((region) => box(
+        region,
+        spec.tone(index, region.best.label_id),
+        `${index}.${region.regionId}`,
+        onpoint,
+      )),
     );
     // The largest first, so that a small box within it can still be pointed at.
     drawn.sort((a, b) => b.area - a.area);
@@ -51,7 +56,10 @@ export class Picture {
 
   #frame() {
     const source = `${remoteImagePage.href}#${encodeURIComponent(this.item.source)}`;
-    const frame = element("iframe", { src: source, sandbox: "allow-scripts", title: this.item.name, tabindex: "-1", scrolling: "no" });
+    const frame = element(
+      "iframe",
+      { src: source, sandbox: "allow-scripts", title: this.item.name, tabindex: "-1", scrolling: "no" },
+    );
     const hear = (event) => {
       if (!frame.isConnected && event.source === null) removeEventListener("message", hear);
       if (event.source === frame.contentWindow) this.#seen(event.data);

@@ -23,7 +23,10 @@ export function regionsThatCount(output, threshold) {
 
 /** Return how many labels count in all `outputs`. */
 export function countOf(outputs, threshold) {
-  return outputs.reduce((sum, output) => sum + allPredictions(output).filter((each) => counts(each, threshold)).length, 0);
+  return outputs.reduce(
+    (sum, output) => sum + allPredictions(output).filter((each) => counts(each, threshold)).length,
+    0,
+  );
 }
 
 /** Return a score as people read it. */

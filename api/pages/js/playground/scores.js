@@ -7,19 +7,34 @@ const ROWS_SHOWN = 30;
 
 /** Return the scores of all outputs of `item`; `onpoint` is told the region that is pointed at, or null. */
 export function scores(item, spec, threshold, onpoint) {
-  const lists = item.outputs.map((output, index) => list(output, index, spec, threshold, onpoint, item.outputs.length > 1));
+  const lists = item.outputs.map((output, index) => list(
+    output,
+    index,
+    spec,
+    threshold,
+    onpoint,
+    item.outputs.length > 1,
+  ));
   return element("div", { class: "scores" }, lists);
 }
 
 function list(output, index, spec, threshold, onpoint, numbered) {
   const predictions = allPredictions(output);
   const shown = predictions.slice(0, ROWS_SHOWN);
-  const rows = shown.map((prediction) => row(prediction, index, spec.tone(index, prediction.label_id), threshold, onpoint));
+  const rows = shown.map((prediction) => row(
+    prediction,
+    index,
+    spec.tone(index, prediction.label_id),
+    threshold,
+    onpoint,
+  ));
   return element("div", {},
     numbered && element("h3", {}, `Output ${index + 1}`),
     element("ul", { class: "score-rows" }, rows),
     !predictions.length && element("p", { class: "hint" }, "Nothing was found, not even below the thresholds."),
-    predictions.length > shown.length && element("p", { class: "hint" }, `${predictions.length - shown.length} more with lower scores are in the JSON.`));
+    predictions.length > shown.length && element("p", { class: "hint" },
+      `${predictions.length - shown.length} more with lower scores are in the JSON.`,
+    ));
 }
 
 function row(prediction, output, tone, threshold, onpoint) {
@@ -33,7 +48,11 @@ function row(prediction, output, tone, threshold, onpoint) {
   }, element("div", { class: "fill" }), element("div", { class: "limit" }));
   bar.firstChild.style.width = `${score * 100}%`;
   bar.lastChild.style.left = `${limit * 100}%`;
-  const node = element("li", { class: `score-row ${tone} ${passing ? "" : "discarded"}`, "data-region": region, tabindex: roi && "0" },
+  const node = element("li", {
+    class: `score-row ${tone} ${passing ? "" : "discarded"}`,
+    "data-region": region,
+    tabindex: roi && "0",
+  },
     element("span", { class: "dot" }),
     element("span", { class: "label-name" }, name, roi && element("small", {}, ` no. ${roi.region_id}`)),
     bar,

@@ -9,7 +9,9 @@ const pythonText = (text) => JSON.stringify(text);
 export function asCurl(spec, item) {
   const source = item.isRemote ? item.source : `@"${item.name.replace(/(["\\])/g, "\\$1")}"`;
   const flag = item.isRemote ? "--form-string" : "-F";
-  const crop = Object.entries(item.crop ?? {}).map(([side, value]) => `  -F 'inputs[0]image.bbox.${side}=${value}' \\\n`).join("");
+  const crop = Object.entries(item.crop ?? {}).map(
+    ([side, value]) => `  -F 'inputs[0]image.bbox.${side}=${value}' \\\n`
+  ).join("");
   return `# RECOQ_KEY holds your API key
 curl -sS \\
   ${shellWord(address(`${spec.path}/inference`))} \\

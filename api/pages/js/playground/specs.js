@@ -68,7 +68,9 @@ export function describeSpec(spec) {
           element("li", { class: `chip ${spec.tone(index, id)}` }, element("span", { class: "dot" }), name)),
         labels.length > LABELS_SHOWN && element("li", { class: "chip" }, `and ${labels.length - LABELS_SHOWN} more`)),
     ),
-  ).concat(spec.isRunnable ? [] : [element("p", { class: "message bad" }, "It has no current version yet, so it cannot be asked.")]);
+  ).concat(spec.isRunnable ? [] : [element("p", { class: "message bad" },
+    "It has no current version yet, so it cannot be asked.",
+  )]);
 }
 
 /** Return a text with what stands between backticks as code. */

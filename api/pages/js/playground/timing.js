@@ -14,10 +14,12 @@ const STAGES = {
   postprocess: "finding labels",
 };
 
+const LEAST_MS = 0.05; // a stage that took less would read as 0.0 ms
+
 /** Return the timing of an item that has ended. */
 export function timing(item) {
   const told = item.task?.timing;
-  const stages = Object.entries(STAGES).filter(([name]) => typeof told?.[name] === "number");
+  const stages = Object.entries(STAGES).filter(([name]) => told?.[name] >= LEAST_MS);
   const facts = [["answered in", shownMs(item.roundTripMs)]];
   if (typeof told?.total === "number") facts.push(["in the service", shownMs(told.total)]);
   if (typeof told?.batch_size === "number") facts.push(["batch of", told.batch_size]);
@@ -26,9 +28,15 @@ export function timing(item) {
   return element("div", { class: "timing" },
     stages.length > 1 && bar(stages, told),
     element("dl", { class: "facts" },
-      facts.map(([name, value]) => element("div", {}, element("dt", {}, name), element("dd", { class: "number" }, `${value}`))),
-      stages.map(([name, text]) => element("div", { class: `stage-${name}` },
-        element("dt", {}, element("span", { class: "dot" }), text), element("dd", { class: "number" }, shownMs(told[name]))))));
+      facts.map(([name, value]) => fact(`${value}`, name)),
+      stages.map(([name, text]) => fact(shownMs(told[name]), text, `stage-${name}`))));
+}
+
+/** Return a value with its name; those of a stage have its class and its colour. */
+function fact(value, name, stage = null) {
+  return element("div", { class: stage },
+    element("dt", {}, stage && element("span", { class: "dot" }), name),
+    element("dd", { class: "number" }, value));
 }
 
 function bar(stages, told) {

@@ -1,7 +1,10 @@
 // Numbers as people read them.
 
 const UNITS = ["bytes", "kB", "MB", "GB", "TB"];
-const clock = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", second: "2-digit", hour12: false });
+const clock = new Intl.DateTimeFormat(
+  undefined,
+  { hour: "2-digit", minute: "2-digit", second: "2-digit", hour12: false },
+);
 const day = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
 const whole = new Intl.NumberFormat();
 export const NOTHING = "–";

@@ -47,7 +47,10 @@ function drawBar({ current }) {
     ({ name, path }) => element("a", { href: new URL(path, root), "aria-current": name === current && "page" }, name),
   );
   byId("top").replaceChildren(
-    element("a", { class: "name", href: root }, element("img", { src: new URL("../../mark.svg", import.meta.url), alt: "" }), element("span", {}, "Recoq")),
+    element("a", { class: "name", href: root },
+      element("img", { src: new URL("../../mark.svg", import.meta.url), alt: "" }),
+      element("span", {}, "Recoq"),
+    ),
     ...(session.account ? [element("nav", { "aria-label": "Pages" }, links), who()] : []),
   );
 }
@@ -66,16 +69,32 @@ function refuse(page) {
   byId("sign-in").replaceChildren(
     element("div", { class: "panel" },
       element("h1", {}, `${page.current} takes an admin key`),
-      element("p", {}, `You are signed in with a key of the role ${session.account.role}. Sign out, and in again with an admin key.`)),
+      element("p", {},
+        `You are signed in with a key of the role ${session.account.role}. Sign out, and in again with an admin key.`,
+      )),
   );
 }
 
 function askForKey(page, problem = "") {
   drawBar(page);
-  const key = element("input", { id: "key", type: "password", autocomplete: "off", spellcheck: "false", required: true, placeholder: "rq_…", "aria-describedby": "key-problem" });
+  const key = element(
+    "input",
+    {
+      id: "key",
+      type: "password",
+      autocomplete: "off",
+      spellcheck: "false",
+      required: true,
+      placeholder: "rq_…",
+      "aria-describedby": "key-problem",
+    },
+  );
   const told = element("p", { id: "key-problem", class: "problem", role: "alert" }, problem);
   const button = element("button", { class: "primary" }, "Sign in");
-  const form = element("form", { novalidate: true }, element("div", {}, element("label", { for: "key" }, "API key"), key, told), button);
+  const form = element("form", { novalidate: true },
+    element("div", {}, element("label", { for: "key" }, "API key"), key, told),
+    button,
+  );
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
     if (!PRINTABLE.test(key.value.trim())) {
@@ -99,9 +118,20 @@ function askForKey(page, problem = "") {
   byId("sign-in").replaceChildren(
     element("div", { class: "panel" },
       element("img", { class: "mark", src: new URL("../../mark.svg", import.meta.url), alt: "" }),
-      element("div", {}, element("h1", {}, "Sign in to Recoq"), element("p", { class: "hint" }, "With an API key of this service. It stays in this tab and is forgotten when you close it.")),
+      element("div", {},
+        element("h1", {}, "Sign in to Recoq"),
+        element("p", { class: "hint" },
+          "With an API key of this service. It stays in this tab and is forgotten when you close it.",
+        ),
+      ),
       form,
-      element("p", { class: "hint" }, "No key yet? ", element("code", {}, "recoq up"), " prints one when it starts; ", element("code", {}, "recoq keys create"), " makes more."),
+      element("p", { class: "hint" },
+        "No key yet? ",
+        element("code", {}, "recoq up"),
+        " prints one when it starts; ",
+        element("code", {}, "recoq keys create"),
+        " makes more.",
+      ),
     ),
   );
   key.focus();

@@ -19,7 +19,8 @@ export class Deployment {
     if (spec) tell("spec", "done", `${spec.name} (${spec.id})`);
     const network = await this.#step("upload", tell, () => this.#upload(description, files, tell));
     await this.#step("deploy", tell, () => this.#deployed(network, tell));
-    const version = await this.#step("version", tell, () => this.#newVersion(found, network, description, makeCurrent, tell));
+    const version = await this.#step("version", tell, () =>
+      this.#newVersion(found, network, description, makeCurrent, tell));
     this.#network = this.#spec = null;
     return { network, spec: found, version };
   }
@@ -36,7 +37,8 @@ export class Deployment {
 
   async #newSpec({ name, description, metadata, outputs }) {
     const fields = { name, description, metadata, outputs };
-    this.#spec = await this.#madeFor(this.#spec, JSON.stringify(fields), "recognition/specs", () => api.post("recognition/specs", { json: fields }));
+    this.#spec = await this.#madeFor(this.#spec, JSON.stringify(fields), "recognition/specs", () =>
+      api.post("recognition/specs", { json: fields }));
     return this.#spec.made;
   }
 
@@ -57,7 +59,10 @@ export class Deployment {
   }
 
   async #deployed(network, tell) {
-    const task = await endedTask(network.task_id, { seen: () => tell("deploy", "current", "A worker loads the weights and runs an image through them.") });
+    const task = await endedTask(
+      network.task_id,
+      { seen: () => tell("deploy", "current", "A worker loads the weights and runs an image through them.") },
+    );
     if (task.status === "error") {
       await api.delete(`networks/${network.id}`);
       this.#network = null;
@@ -69,7 +74,10 @@ export class Deployment {
 
   async #newVersion(spec, network, { post_processings }, makeCurrent, tell) {
     tell("spec", "done", `${spec.name} (${spec.id})`);
-    const version = await api.post("recognition/versions", { json: { spec_id: spec.id, network_id: network.id, post_processings } });
+    const version = await api.post(
+      "recognition/versions",
+      { json: { spec_id: spec.id, network_id: network.id, post_processings } },
+    );
     if (makeCurrent) await api.patch(`recognition/specs/${spec.id}`, { current_version_id: version.id });
     tell("version", "done", `version ${version.id}`);
     return version;

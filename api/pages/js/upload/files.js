@@ -40,8 +40,10 @@ export class Files {
     const weights = names.filter((name) => [...PROGRAMS, ...STATES].includes(name));
     if (!weights.length) return "The weights are missing.";
     if (weights.length > 1) return `${weights.join(" and ")} do not go together: give one set of weights.`;
-    if (STATES.includes(weights[0]) && !names.includes(ARCHITECTURE)) return `${weights[0]} needs ${ARCHITECTURE} beside it.`;
-    if (PROGRAMS.includes(weights[0]) && names.includes(ARCHITECTURE)) return `${weights[0]} needs no ${ARCHITECTURE}.`;
+    const [name] = weights;
+    const isState = STATES.includes(name);
+    if (isState && !names.includes(ARCHITECTURE)) return `${name} needs ${ARCHITECTURE} beside it.`;
+    if (!isState && names.includes(ARCHITECTURE)) return `${name} needs no ${ARCHITECTURE}.`;
     return null;
   }
 
@@ -58,7 +60,10 @@ export class Files {
   #show() {
     byId("file-list").replaceChildren(
       ...[...this.#byName.values()].map(({ name, size }) =>
-        element("li", {}, element("span", { class: isOfNetwork(name) || name === DESCRIPTION ? null : "unused" }, name), element("span", { class: "hint number" }, shownBytes(size)))),
+        element("li", {},
+          element("span", { class: isOfNetwork(name) || name === DESCRIPTION ? null : "unused" }, name),
+          element("span", { class: "hint number" }, shownBytes(size)),
+        )),
     );
     byId("file-verdict").textContent = this.problem ?? "This is a complete set of weights.";
   }

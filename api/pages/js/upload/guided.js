@@ -6,9 +6,15 @@ const NUMBERS = {
   signed: { pixel_scaling: 1, mean: [0.5, 0.5, 0.5], std: [0.5, 0.5, 0.5] },
   bytes: { pixel_scaling: 255 },
 };
-const GRAY = { imagenet: { pixel_scaling: 1, mean: [0.449], std: [0.226] }, signed: { pixel_scaling: 1, mean: [0.5], std: [0.5] } };
+const GRAY = {
+  imagenet: { pixel_scaling: 1, mean: [0.449], std: [0.226] },
+  signed: { pixel_scaling: 1, mean: [0.5], std: [0.5] },
+};
 const LAYOUTS = {
-  torchvision: { direct_output: { boxes_tensor: "boxes", scores_tensor: "scores", classes_tensor: "labels" }, normalize_wrt_tensor: "input_size" },
+  torchvision: {
+    direct_output: { boxes_tensor: "boxes", scores_tensor: "scores", classes_tensor: "labels" },
+    normalize_wrt_tensor: "input_size",
+  },
   direct: { direct_output: { boxes_tensor: "boxes", scores_tensor: "scores", classes_tensor: "classes" } },
   standard: { standard_output: { boxes_tensor: "boxes", scores_tensor: "scores" } },
 };
@@ -25,7 +31,8 @@ export function labelsIn(text, firstId) {
 /** Let `root` show only the fields that its kind of answer has. */
 export function followKind(root) {
   root.addEventListener("change", () => {
-    for (const field of root.querySelectorAll("[data-for]")) field.hidden = !field.dataset.for.split(" ").includes(kindOf(root));
+    const kind = kindOf(root);
+    for (const field of root.querySelectorAll("[data-for]")) field.hidden = !field.dataset.for.split(" ").includes(kind);
   });
 }
 
@@ -55,12 +62,15 @@ export function described(root, spec) {
   };
   const firstId = kind === "boxes" && value("layout") === "torchvision" ? 1 : 0;
   const labels = spec ? spec.outputs[0].labels.labels : labelsIn(value("labels"), firstId);
+  const roi = kind === "boxes" ? "BBOX" : "NONE";
   const thresholds = labels.map(() => Number(value("threshold")));
   return {
     preprocessing: { inputs: [{ tensor_name: "images", image }], precision: value("precision") },
-    outputs: spec?.outputs ?? [{ labels: { labels, exclusive: kind !== "many", roi: kind === "boxes" ? "BBOX" : "NONE" } }],
+    outputs: spec?.outputs ?? [{ labels: { labels, exclusive: kind !== "many", roi } }],
     post_processings: [
-      kind === "boxes" ? { detection: { ...LAYOUTS[value("layout")], thresholds } } : { classification: { output_tensor: value("tensor"), thresholds } },
+      roi === "BBOX"
+        ? { detection: { ...LAYOUTS[value("layout")], thresholds } }
+        : { classification: { output_tensor: value("tensor"), thresholds } },
     ],
   };
 }

@@ -17,7 +17,10 @@ const WRITTEN = "model.json";
 const deployment = new Deployment();
 const files = new Files(readDescription);
 const guided = byId("guided").content.firstElementChild;
-const written = element("textarea", { class: "json", spellcheck: "false", "aria-label": "model.json", "data-path": "" });
+const written = element(
+  "textarea",
+  { class: "json", spellcheck: "false", "aria-label": "model.json", "data-path": "" },
+);
 const ways = tabs("Ways to describe the model", { [GUIDED]: () => guided, [WRITTEN]: showWritten });
 let edited = false; // model.json was given or typed in, so the fields no longer say what is in it
 let chosenSpec = null;
@@ -33,7 +36,8 @@ async function start() {
   const specs = await everything("recognition/specs");
   target.replaceChildren(
     element("option", { value: "" }, "A new one, with the labels above"),
-    element("optgroup", { label: "A new version of" }, specs.map(({ id, name }) => element("option", { value: id }, `${name} (${id})`))),
+    element("optgroup", { label: "A new version of" }, specs.map(({ id, name }) =>
+      element("option", { value: id }, `${name} (${id})`))),
   );
   target.addEventListener("change", async () => {
     const id = target.value;
@@ -84,7 +88,14 @@ function description() {
   if (!told.outputs?.[0]?.labels?.labels?.length && !fields[""]) fields.outputs = ["Give at least one label."];
   if (Object.keys(fields).length) throw Object.assign(new Error("Something is missing."), { fields });
   const { download: _, ...rest } = told; // where `recoq publish` fetches weights: these are here
-  return { framework: FRAMEWORK, metadata: {}, postprocessings: [], ...rest, name, description: byId("about").value.trim() };
+  return {
+    framework: FRAMEWORK,
+    metadata: {},
+    postprocessings: [],
+    ...rest,
+    name,
+    description: byId("about").value.trim(),
+  };
 }
 
 async function submit(event) {
@@ -92,7 +103,12 @@ async function submit(event) {
   clearProblems();
   let plan;
   try {
-    plan = { description: description(), files: files.ofNetwork, spec: chosenSpec, makeCurrent: chosenSpec !== null && byId("switch").checked };
+    plan = {
+      description: description(),
+      files: files.ofNetwork,
+      spec: chosenSpec,
+      makeCurrent: chosenSpec !== null && byId("switch").checked,
+    };
   } catch (error) {
     return showProblems(error.fields);
   }

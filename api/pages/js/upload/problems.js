@@ -31,6 +31,8 @@ function show(path, message) {
 function fieldOf(path) {
   const fields = [...document.querySelectorAll("[data-path]")].filter((field) => field.checkVisibility());
   const matching = fields.flatMap((field) =>
-    field.dataset.path.split(" ").filter((own) => own === "" || `${path}.`.startsWith(`${own}.`)).map((own) => ({ field, length: own.length })));
+    field.dataset.path.split(" ").filter(
+      (own) => own === "" || `${path}.`.startsWith(`${own}.`)
+    ).map((own) => ({ field, length: own.length })));
   return matching.sort((a, b) => b.length - a.length)[0]?.field;
 }

@@ -6,9 +6,16 @@ import { STEPS } from "./deployment.js";
 export class Progress {
   constructor() {
     this.node = byId("progress");
-    this.steps = new Map(Object.entries(STEPS).map(([step, name]) => [step, element("li", { "data-step": step }, name)]));
+    this.steps = new Map(Object.entries(STEPS).map(([step, name]) => [
+      step,
+      element("li", { "data-step": step }, name),
+    ]));
     this.end = element("div", { role: "status" });
-    this.node.replaceChildren(element("h2", {}, "Deployment"), element("ol", { class: "steps" }, ...this.steps.values()), this.end);
+    this.node.replaceChildren(
+      element("h2", {}, "Deployment"),
+      element("ol", { class: "steps" }, ...this.steps.values()),
+      this.end,
+    );
     this.node.hidden = false;
     this.node.focus();
     this.node.scrollIntoView({ block: "nearest" });
@@ -20,7 +27,10 @@ export class Progress {
     item.className = state;
     item.replaceChildren(
       STEPS[step],
-      ...(fraction !== null && state === "current" ? [element("progress", { max: "1", value: fraction, "aria-label": "Sent" })] : []),
+      ...(fraction !== null && state === "current" ? [element(
+        "progress",
+        { max: "1", value: fraction, "aria-label": "Sent" },
+      )] : []),
       ...(note ? [element("span", { class: "note" }, note)] : []),
     );
   }
@@ -39,7 +49,8 @@ export class Progress {
     this.#finish(
       element("div", { class: "message bad", role: "alert" },
         element("p", {}, error.message),
-        fields.length > 1 && element("ul", { class: "errors" }, fields.map(([path, messages]) => element("li", {}, element("code", {}, path), `: ${messages.join(" ")}`)))),
+        fields.length > 1 && element("ul", { class: "errors" }, fields.map(([path, messages]) =>
+          element("li", {}, element("code", {}, path), `: ${messages.join(" ")}`)))),
     );
   }
 
