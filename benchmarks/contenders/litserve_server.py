@@ -15,7 +15,7 @@ from fastapi import Request
 
 from benchmarks.tuned import TunedNetwork, best_labels
 
-# Tried from 0 to 20 ms: what arrives while a batch runs fills the next one, so waiting longer gains nothing.
+# What arrives while a batch runs fills the next one: to wait for longer would only delay.
 BATCH_TIMEOUT_SECONDS = 0.002
 
 
