@@ -1,5 +1,9 @@
-"""Clients as applications are: they post, take note of what was accepted, and try again when they are told to."""
+"""Clients as applications are: they post, take note of what was accepted, and try again when they are told to.
 
+Each post has an idempotency key, so that trying again makes no second task; some wait for their answer, some cancel.
+"""
+
+import contextlib
 import threading
 import time
 from dataclasses import dataclass, field
@@ -12,6 +16,8 @@ PAUSE_SECONDS = 0.5
 SHORTEST_SECONDS = 15.0  # a short run is stretched, so that there is time for faults
 MANY = 2000
 FIELD = "inputs[0]image.source"
+WAITING = 3  # one in so many posts waits for its answer
+CANCELLING = 10  # one in so many tasks is cancelled at once, if the service can be reached
 
 
 @dataclass
@@ -22,6 +28,7 @@ class Clients:
     count: int
     threads: int = 12
     accepted: dict[str, int] = field(default_factory=dict)  # task ID to the index of its image
+    cancelled: set[str] = field(default_factory=set)
     refused: int = 0
     longest_seconds: float = 0.0
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -48,22 +55,34 @@ class Clients:
         with self.fleet.http() as http:
             for number in share:
                 index = number % len(IMAGES)
-                task_id = self._post(http, index)
+                task_id = self._post(http, number)
+                if number % CANCELLING == 0:
+                    self._cancel(http, task_id)
                 time.sleep(SHORTEST_SECONDS * self.threads / self.count if self.count < MANY else 0.0)
                 with self._lock:
                     self.accepted[task_id] = index
 
-    def _post(self, http: httpx.Client, index: int) -> str:
+    def _cancel(self, http: httpx.Client, task_id: str) -> None:
+        with self._lock:
+            self.cancelled.add(task_id)
+        with contextlib.suppress(httpx.TransportError):
+            assert http.delete(f"/tasks/{task_id}").status_code in {204, 503}
+
+    def _post(self, http: httpx.Client, number: int) -> str:
+        headers = {"Idempotency-Key": f"image {number}"}
+        if number % WAITING == 0:
+            headers["Prefer"] = "wait=1"
         while True:
             start = time.monotonic()
             try:
-                response = http.post(INFERENCE, files={FIELD: ("image.jpg", IMAGES[index])})
+                files = {FIELD: ("image.jpg", IMAGES[number % len(IMAGES)])}
+                response = http.post(INFERENCE, files=files, headers=headers)
             except httpx.TransportError:
                 time.sleep(PAUSE_SECONDS)
                 continue
             with self._lock:
                 self.longest_seconds = max(self.longest_seconds, time.monotonic() - start)
-            if response.status_code == 202:
+            if response.status_code in {200, 202}:
                 task_id: str = response.json()["task_id"]
                 return task_id
             assert response.status_code in {429, 503}, response.text

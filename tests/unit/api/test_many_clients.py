@@ -121,6 +121,7 @@ class Store(AsyncFileSystem):
     protocol = "slow"
     async def _cat_file(self, path, start=None, end=None, **kwargs):
         await asyncio.sleep(0.2)
+        await asyncio.get_running_loop().getaddrinfo("localhost", 80)  # in a thread of the loop
         return path.encode()
 
 fsspec.register_implementation("slow", Store)
