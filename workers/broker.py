@@ -13,7 +13,7 @@ from typing import Any
 import redis
 from celery.worker.consumer import Consumer as CeleryConsumer
 from celery.worker.state import maybe_shutdown
-from kombu.transport import TRANSPORT_ALIASES
+from kombu.transport import TRANSPORT_ALIASES, _transport_cache
 from kombu.transport.redis import Channel as RedisChannel
 from kombu.transport.redis import Transport as RedisTransport
 from kombu.utils.json import loads
@@ -93,3 +93,4 @@ def outlive_broker() -> None:
     """Have every Redis broker of this process use the transport above."""
     for scheme in ("redis", "rediss"):
         TRANSPORT_ALIASES[scheme] = f"{__name__}:{Transport.__name__}"
+        _transport_cache.pop(scheme, None)  # a connection that was made before would decide for all
