@@ -80,6 +80,7 @@ def endpoint(
     takes: type[Schema] | None = None,
     gives: type[Schema] | None = None,
     status: int = 200,
+    also: tuple[int, ...] = (),
     errors: tuple[int, ...] = (),
     examples: JsonObject | None = None,
     multipart: JsonObject | None = None,
@@ -89,7 +90,8 @@ def endpoint(
     """Register a view.
 
     With ``takes``, the validated body is its first argument. What it returns is shaped by ``gives``, unless it is
-    a response already. ``errors`` are the statuses that this endpoint may answer with beside those that all have.
+    a response already. ``also`` are other
+    statuses of that answer, ``errors`` are those that this endpoint may answer with beside those that all have.
     ``multipart`` documents the body's multipart form, ``body`` all of a body that the view reads itself.
     """
     schema = takes() if takes is not None else None
@@ -106,6 +108,8 @@ def endpoint(
         documented = group.doc(**_manual_doc(view, body, arguments))(answer)
         for code in sorted({401, 403, 503, *errors, *((400, 413, 415) if schema else ())}):
             documented = group.alt_response(code, HTTPStatus(code).name)(documented)
+        for code in also:
+            documented = group.alt_response(code, schema=gives)(documented)
         group.route(path, methods=[method])(group.response(status, gives)(documented))
         return view
 

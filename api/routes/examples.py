@@ -70,7 +70,6 @@ BULK: dict[str, Any] = {
 BULK_MULTIPART: dict[str, Any] = {
     "type": "object",
     "description": "Nested names are flattened: `items[1]inputs[0]image.source`, `items[1]reference` and so on.",
-    "required": ["items[0]inputs[0]image.source"],
     "properties": {
         "items[0]inputs[0]image.source": {
             "type": "string",

@@ -13,7 +13,6 @@ from api.endpoint import IDEMPOTENCY_KEY, OWN_ID, PAGE_ARGUMENTS, PREFER, bluepr
 from api.network_uploads import create_network
 from api.pagination import asked_page, page_answer
 from api.routes.examples import BULK, BULK_MULTIPART, INFERENCE, NETWORK_MULTIPART, TENSORS_MULTIPART
-from api.schemas.answers import TaskIdSchema
 from api.schemas.bulk import BulkAnswerSchema, BulkTensorsSchema
 from api.schemas.inference import TensorsRequestSchema
 from api.schemas.networks import (
@@ -24,6 +23,7 @@ from api.schemas.networks import (
     ReplacedNetworkSchema,
     network_answer,
 )
+from api.schemas.tasks import AcceptedTaskSchema
 from api.services import services
 from store.errors import StoreError
 
@@ -114,8 +114,9 @@ def delete_network(network_id: int) -> Response:
     "POST",
     f"{ONE}/inference",
     takes=TensorsRequestSchema,
-    gives=TaskIdSchema,
+    gives=AcceptedTaskSchema,
     status=202,
+    also=(200,),
     errors=(404, 409),
     arguments=[PREFER, IDEMPOTENCY_KEY],
     examples=INFERENCE,
@@ -131,8 +132,9 @@ def run_network(asked: JsonObject, network_id: int) -> Response:
     "POST",
     f"{PUBLIC_ONE}/inference",
     takes=TensorsRequestSchema,
-    gives=TaskIdSchema,
+    gives=AcceptedTaskSchema,
     status=202,
+    also=(200,),
     errors=(404, 409),
     arguments=[PREFER, IDEMPOTENCY_KEY],
     examples=INFERENCE,

@@ -11,7 +11,6 @@ from api.dispatch import accept, recognition_task, require_version
 from api.endpoint import IDEMPOTENCY_KEY, OWN_ID, PAGE_ARGUMENTS, PREFER, blueprint, endpoint
 from api.pagination import asked_page, page_answer
 from api.routes.examples import BULK, BULK_MULTIPART, INFERENCE, INFERENCE_MULTIPART, NEW_SPEC
-from api.schemas.answers import TaskIdSchema
 from api.schemas.bulk import BulkAnswerSchema, BulkRecognitionSchema
 from api.schemas.inference import RecognitionRequestSchema
 from api.schemas.specs import (
@@ -22,6 +21,7 @@ from api.schemas.specs import (
     SpecSchema,
     spec_answer,
 )
+from api.schemas.tasks import AcceptedTaskSchema
 from api.schemas.versions import VersionPageSchema, version_answer
 from api.services import services
 
@@ -104,8 +104,9 @@ def list_versions_of_spec(spec_id: int) -> JsonObject:
     "POST",
     f"{ONE}/inference",
     takes=RecognitionRequestSchema,
-    gives=TaskIdSchema,
+    gives=AcceptedTaskSchema,
     status=202,
+    also=(200,),
     errors=(404, 409),
     arguments=[PREFER, IDEMPOTENCY_KEY],
     examples=INFERENCE,
@@ -121,8 +122,9 @@ def run_spec(asked: JsonObject, spec_id: int) -> Response:
     "POST",
     f"{PUBLIC_ONE}/inference",
     takes=RecognitionRequestSchema,
-    gives=TaskIdSchema,
+    gives=AcceptedTaskSchema,
     status=202,
+    also=(200,),
     errors=(404, 409),
     arguments=[PREFER, IDEMPOTENCY_KEY],
     examples=INFERENCE,

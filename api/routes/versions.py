@@ -13,9 +13,9 @@ from api.errors import invalid_fields
 from api.pagination import asked_page, page_answer
 from api.post_processing_checks import check_tensors, complete
 from api.routes.examples import BULK, BULK_MULTIPART, INFERENCE, INFERENCE_MULTIPART, NEW_VERSION
-from api.schemas.answers import TaskIdSchema
 from api.schemas.bulk import BulkAnswerSchema, BulkRecognitionSchema
 from api.schemas.inference import RecognitionRequestSchema
+from api.schemas.tasks import AcceptedTaskSchema
 from api.schemas.versions import NewVersionSchema, VersionPageSchema, VersionSchema, version_answer
 from api.services import services
 from store.errors import NotFound
@@ -85,8 +85,9 @@ def delete_version(version_id: int) -> Response:
     "POST",
     f"{ONE}/inference",
     takes=RecognitionRequestSchema,
-    gives=TaskIdSchema,
+    gives=AcceptedTaskSchema,
     status=202,
+    also=(200,),
     errors=(404, 409),
     arguments=[PREFER, IDEMPOTENCY_KEY],
     examples=INFERENCE,

@@ -32,12 +32,6 @@ class ErrorSchema(Schema):
     )
 
 
-class TaskIdSchema(Schema):
-    """The answer to an accepted inference request."""
-
-    task_id = fields.String(required=True, metadata={"example": "123"})
-
-
 class AccountSchema(Schema):
     """The account and role of the key that asks."""
 

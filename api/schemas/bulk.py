@@ -19,10 +19,10 @@ class BulkItemSchema(StrictSchema):
     reference = Text(load_default=None, allow_none=True, metadata={"description": "Comes back in the answer."})
 
 
-class UncheckedItem(fields.Nested):
+class UncheckedItem(fields.Raw):
     """An item as it came: each is checked on its own, and what is wrong with one is its own error."""
 
-    def _deserialize(self, value: Any, attr: str | None, data: Any, partial: Any = None, **kwargs: Any) -> Any:
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
         return unwrap_json(value)
 
 
@@ -33,7 +33,12 @@ def _check_count(items: list[Any]) -> None:
 
 def _items() -> Items:
     return Items(
-        UncheckedItem(BulkItemSchema),
+        UncheckedItem(
+            metadata={
+                "description": "`inputs` as of one run, and optionally `reference`, a string that comes back. Any "
+                "other item is answered with an error of its own."
+            }
+        ),
         shortest=1,
         required=True,
         validate=_check_count,

@@ -81,4 +81,10 @@ class TaskSchema(Schema):
     webhook = fields.Nested(WebhookStateSchema, metadata={"description": "Only there when one was asked for."})
 
 
+class AcceptedTaskSchema(TaskSchema):
+    """The answer to an accepted inference request: the ID of its task; all of the task if the request waited."""
+
+    task_id = fields.String(required=True, metadata={"example": "123"})
+
+
 TaskPageSchema = page_schema("TaskPage", TaskSchema)
