@@ -2,6 +2,7 @@
 
 import platform
 from dataclasses import dataclass
+from typing import Any
 
 import psutil
 import torch
@@ -19,7 +20,11 @@ def compute_in_full_float32() -> None:
     thousandth; and float32 is what a lower precision is compared with. Whoever wants the speed asks for ``bfloat16``,
     which is faster still, or for ``auto``.
     """
-    torch.backends.fp32_precision = "ieee"  # type: ignore[attr-defined]  # the stubs of torch lack it
+    backends: Any = torch.backends  # whose stubs lack these attributes
+    backends.fp32_precision = "ieee"
+    # What has been set for one kind of operation, by whatever ran before, would stand above that.
+    for operations in (backends.cudnn.conv, backends.cudnn.rnn, backends.cuda.matmul):
+        operations.fp32_precision = "ieee"
 
 
 def choose_device(wanted: str) -> torch.device:

@@ -7,13 +7,17 @@ import torch
 
 from inference.device import DeviceError, choose_device, compute_in_full_float32
 
+KINDS = (torch.backends, torch.backends.cudnn.conv, torch.backends.cudnn.rnn, torch.backends.cuda.matmul)
+
 
 @pytest.fixture
 def full_float32() -> Iterator[None]:
-    before = torch.backends.fp32_precision
+    before = [kind.fp32_precision for kind in KINDS]
+    torch.backends.cudnn.conv.fp32_precision = "tf32"  # as something that ran before may have left it
     compute_in_full_float32()
     yield
-    torch.backends.fp32_precision = before
+    for kind, precision in zip(KINDS, before, strict=True):
+        kind.fp32_precision = precision
 
 
 @pytest.mark.usefixtures("full_float32")
