@@ -1,4 +1,4 @@
-"""The ways of running the same network on the same device: the precision it computes in, and how its weights lie.
+"""The ways of running the same network on the same device: its precision, how its weights lie, modules or one graph.
 
 The tuning tries some at deployment and the loader's callers apply what it chose.
 """
@@ -11,8 +11,10 @@ from typing import Any, Self
 import torch
 from torch import nn
 
+from inference.frozen_graph import frozen_graph
 from inference.loaded_network import LoadedNetwork, bytes_of
 from inference.network import Precision
+from inference.synthetic import synthetic_samples
 
 DTYPES = {
     Precision.FLOAT32: torch.float32,
@@ -26,18 +28,23 @@ class Execution:
     """How to run a network.
 
     ``channels_last``: the weights of its convolutions lie in NHWC order, which most kernels are fastest with and whose
-    outputs pass the order on.
+    outputs pass the order on. ``frozen``: the network is one frozen graph, if that can be made of it.
     """
 
     precision: Precision = Precision.FLOAT32
     channels_last: bool = False
+    frozen: bool = False
 
     @classmethod
     def from_report(cls, report: Mapping[str, Any] | None) -> Self:
         """Return what a deployment decided; the plain way as long as it has not."""
         if report is None:
             return cls()
-        return cls(Precision(report.get("precision", Precision.FLOAT32)), report.get("channels_last", False))
+        return cls(
+            precision=Precision(report.get("precision", Precision.FLOAT32)),
+            channels_last=report.get("channels_last", False),
+            frozen=report.get("frozen", False),
+        )
 
     @property
     def dtype(self) -> torch.dtype:
@@ -55,10 +62,16 @@ def has_convolutions(network: LoadedNetwork) -> bool:
 
 def prepared(network: LoadedNetwork, execution: Execution) -> LoadedNetwork:
     """Return a plainly loaded network, ready to be run in this way; its weights are changed, not copied."""
-    if isinstance(network.module, nn.Module):
-        _convert(network.module, execution)
-        network.nbytes = bytes_of(network.module)
-    return network.at(execution.dtype)
+    module = network.module
+    if not isinstance(module, nn.Module):
+        return network.at(execution.dtype)
+    _convert(module, execution)
+    network.nbytes = bytes_of(module)
+    own = network.at(execution.dtype)
+    graph = _graph_of(own, module) if execution.frozen else None
+    if graph is not None:
+        own.module, own.is_frozen = graph, True
+    return own
 
 
 def prepared_copy(network: LoadedNetwork, execution: Execution) -> LoadedNetwork:
@@ -72,6 +85,14 @@ def prepared_copy(network: LoadedNetwork, execution: Execution) -> LoadedNetwork
     own = network.at(network.precision)
     own.module = copy.deepcopy(network.module)
     return prepared(own, execution)
+
+
+def _graph_of(network: LoadedNetwork, module: nn.Module) -> nn.Module | None:
+    """Return the module as a frozen graph, on CPUs: what it does on GPUs has not been measured."""
+    if network.takes_image_list or network.device.type != "cpu":
+        return None
+    samples = synthetic_samples(network)[: 2 if network.description.batched_output else 1]
+    return frozen_graph(module, samples, network.precision)
 
 
 def _convert(module: nn.Module, execution: Execution) -> None:

@@ -30,6 +30,7 @@ class LoadedNetwork:
         mean_images: the values of the mean files by name, as float32 in HWC order.
         precision: what the module computes in where that is safe (convolutions, products); the weights stay as they
             are, and outputs of a lower precision are given as float32.
+        is_frozen: the module is a frozen graph, which converts to ``precision`` by itself.
     """
 
     def __init__(
@@ -42,6 +43,7 @@ class LoadedNetwork:
         takes_image_list: bool = False,
         mean_images: Mapping[str | None, Tensor] | None = None,
         precision: torch.dtype = torch.float32,
+        is_frozen: bool = False,
     ) -> None:
         self.module = module
         self.description = description
@@ -49,6 +51,7 @@ class LoadedNetwork:
         self.nbytes = nbytes
         self.takes_image_list = takes_image_list
         self.precision = precision
+        self.is_frozen = is_frozen
         self._mean_images = dict(mean_images or {})
 
     def at(self, precision: torch.dtype) -> Self:
@@ -61,6 +64,7 @@ class LoadedNetwork:
             takes_image_list=self.takes_image_list,
             mean_images=self._mean_images,
             precision=precision,
+            is_frozen=self.is_frozen,
         )
 
     def mean_image(self, spec: ImageSpec) -> Tensor | None:
@@ -87,7 +91,9 @@ class LoadedNetwork:
     def _run_batch(self, samples: Sequence[Sample]) -> list[dict[str, Tensor]]:
         _quiet_detectors()
         try:
-            with torch.inference_mode(), self._computing():
+            # A frozen graph has the conversions in it.
+            precision = torch.float32 if self.is_frozen else self.precision
+            with torch.inference_mode(), computing_in(precision, self.device):
                 outputs = self._call(samples)
             results = split_outputs(outputs, len(samples), self.description.tensor_names)
             return results if self.precision is torch.float32 else [self._widened(result) for result in results]
@@ -100,12 +106,6 @@ class LoadedNetwork:
                 raise torch.OutOfMemoryError(reason_of(error)) from error
             raise NetworkError(f"The network failed on its input: {reason_of(error)}") from error
 
-    def _computing(self) -> AbstractContextManager[object]:
-        if self.precision is torch.float32:
-            return nullcontext()
-        # The cache of casts is for training: frozen weights are never in it.
-        return torch.autocast(self.device.type, dtype=self.precision, cache_enabled=False)
-
     def _widened(self, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
         return {name: tensor.float() if tensor.dtype is self.precision else tensor for name, tensor in tensors.items()}
 
@@ -116,6 +116,14 @@ class LoadedNetwork:
             torch.stack(tensors) if len(tensors) > 1 else tensors[0][None] for tensors in zip(*samples, strict=True)
         ]
         return self.module(*(tensor.to(self.device, non_blocking=True) for tensor in inputs))
+
+
+def computing_in(precision: torch.dtype, device: torch.device) -> AbstractContextManager[object]:
+    """Return a context in which modules compute in ``precision`` where that is safe."""
+    if precision is torch.float32:
+        return nullcontext()
+    # The cache of casts is for training: frozen weights are never in it.
+    return torch.autocast(device.type, dtype=precision, cache_enabled=False)
 
 
 def bytes_of(module: nn.Module) -> int:

@@ -1,7 +1,7 @@
-"""Finds, by timing, how a network gives most images per second: precision, order of the weights, and batch size.
+"""Finds, by timing, how a network gives most images per second: order of weights, graph, precision, and batch size.
 
 Called by the warm-up when a network is deployed. Timings are wall-clock minima of few runs: good to some percent, which
-is why neither choice follows a difference smaller than that.
+is why no choice follows a difference smaller than that.
 """
 
 from collections.abc import Callable, Sequence
@@ -10,6 +10,7 @@ from math import inf
 from time import perf_counter
 
 import torch
+from torch import nn
 
 from inference.agreement import agree
 from inference.errors import NetworkError
@@ -22,6 +23,9 @@ Clock = Callable[[], float]
 PRECISION_BOUND = 0.02  # of the largest value of an output tensor
 ORDER_BOUND = 5e-6  # likewise: what is asked for in float32 is exact up to rounding
 WORTHWHILE_GAIN = 1.1  # a lower precision or another order is chosen when it is this many times as fast
+# A frozen graph is chosen unless it is slower than this part of the speed: what it spares the other threads of a busy
+# worker does not show while a network runs alone.
+GRAPH_LEAST_GAIN = 0.95
 ENOUGH_OF_THE_BEST = 0.95  # the smallest batch that reaches this part of the best throughput is chosen
 ALWAYS_TRIED = 8  # on a busy device, few and small batches would be misjudged
 TOO_LONG_SECONDS = 1.0  # beyond that, no larger batch is tried once one takes longer than this
@@ -53,15 +57,15 @@ class BatchTiming:
         return self.batch_size / max(self.seconds, 1e-9)
 
 
-def choose_execution(network: LoadedNetwork, pair: Sequence[Sample], clock: Clock = perf_counter) -> Chosen:
+def choose_execution(network: LoadedNetwork, samples: Sequence[Sample], clock: Clock = perf_counter) -> Chosen:
     """Return the fastest way of running a network in the precision that its description asks for.
 
-    With ``auto``, that is the fastest precision whose outputs for two samples agree with those of float32 within
+    With ``auto``, that is the fastest precision whose outputs for the samples agree with those of float32 within
     ``PRECISION_BOUND``.
 
     Args:
         network: the network as it was loaded.
-        pair: two samples of equal shapes.
+        samples: two of equal shapes, and further ones.
         clock: tells the seconds.
     """
     asked = network.description.precision
@@ -70,10 +74,10 @@ def choose_execution(network: LoadedNetwork, pair: Sequence[Sample], clock: Cloc
         # They sort and cut what they find, where rounding shows, so results cannot be compared.
         reason = _ASKED if asked is not Precision.AUTO else "Detectors of image lists keep float32."
         return Chosen(plain, prepared_copy(network, plain), reason)
-    if asked is not Precision.AUTO and not has_convolutions(network):
+    if asked is not Precision.AUTO and not isinstance(network.module, nn.Module):
         return Chosen(plain, prepared_copy(network, plain), _ASKED)
-    contest = _Contest(network, pair, clock)
-    best = contest.of_orders(plain)
+    contest = _Contest(network, samples, clock)
+    best = contest.of_graphs(contest.of_orders(plain))
     return contest.of_precisions(best) if asked is Precision.AUTO else Chosen(best.execution, best.network, _ASKED)
 
 
@@ -89,10 +93,10 @@ class _Entry:
 class _Contest:
     """Runs the same samples through a network in several ways."""
 
-    def __init__(self, network: LoadedNetwork, pair: Sequence[Sample], clock: Clock) -> None:
+    def __init__(self, network: LoadedNetwork, samples: Sequence[Sample], clock: Clock) -> None:
         self._loaded = network
-        self._pair = pair
-        self._batch = [pair[index % 2] for index in range(_BATCH if network.description.batched_output else 2)]
+        self._proofs = [samples[:2], *([sample] for sample in samples)]  # a graph may know one batch size only
+        self._batch = [samples[index % 2] for index in range(_BATCH if network.description.batched_output else 2)]
         self._clock = clock
 
     def of_orders(self, plain: Execution) -> _Entry:
@@ -103,17 +107,33 @@ class _Contest:
         other = self.timed(replace(plain, channels_last=True), first.network)
         return other if other.seconds * WORTHWHILE_GAIN <= first.seconds < inf else first
 
+    def of_graphs(self, modules: _Entry) -> _Entry:
+        """Return the network as a frozen graph, if it can be one and is not slower for it."""
+        if modules.seconds == inf:
+            return modules
+        graph = self.timed(replace(modules.execution, frozen=True), modules.network)
+        return graph if graph.network.is_frozen and graph.seconds * GRAPH_LEAST_GAIN <= modules.seconds else modules
+
     def timed(self, execution: Execution, reference: LoadedNetwork | None = None) -> _Entry:
         """Time one way; with a reference, only if it agrees with that."""
         try:
             network = prepared_copy(self._loaded, execution)
         except torch.OutOfMemoryError:
             return _Entry(execution, self._loaded, inf)
+        execution = replace(execution, frozen=network.is_frozen)
         bound = ORDER_BOUND if execution.precision is Precision.FLOAT32 else PRECISION_BOUND
-        if reference is not None and not _agree(network, reference, self._pair, bound):
+        if reference is not None and not all(_agree(network, reference, proof, bound) for proof in self._proofs):
             return _Entry(execution, network, inf)
         seconds = _seconds_or_none(network, self._batch, self._clock)
         return _Entry(execution, network, inf if seconds is None else seconds)
+
+    def _in_precision(self, precision: Precision, exact: _Entry) -> _Entry:
+        """Time a lower precision as the exact one runs, and as modules if the graph does not stand it."""
+        lower = replace(exact.execution, precision=precision)
+        entry = self.timed(lower, exact.network)
+        if entry.seconds == inf and lower.frozen:
+            return self.timed(replace(lower, frozen=False), exact.network)
+        return entry
 
     def of_precisions(self, exact: _Entry) -> Chosen:
         """Return the fastest of the lower precisions, or what was found for float32."""
@@ -122,7 +142,7 @@ class _Contest:
         facts = {}
         best = exact
         for precision in (Precision.BFLOAT16, Precision.FLOAT16):
-            entry = self.timed(replace(exact.execution, precision=precision), exact.network)
+            entry = self._in_precision(precision, exact)
             gain = exact.seconds / max(entry.seconds, 1e-9)
             facts[precision] = f"{precision} is {gain:.2f} times as fast"
             if entry.seconds == inf:
@@ -188,9 +208,9 @@ def best_batch_size(timings: Sequence[BatchTiming]) -> int:
     return next(timing.batch_size for timing in timings if timing.throughput >= ENOUGH_OF_THE_BEST * best)
 
 
-def _agree(network: LoadedNetwork, reference: LoadedNetwork, pair: Sequence[Sample], bound: float) -> bool:
+def _agree(network: LoadedNetwork, reference: LoadedNetwork, samples: Sequence[Sample], bound: float) -> bool:
     try:
-        return agree(network.run(pair), reference.run(pair), bound)
+        return agree(network.run(samples), reference.run(samples), bound)
     except (NetworkError, torch.OutOfMemoryError):
         return False
 

@@ -15,9 +15,7 @@ from torch import Tensor
 from inference.agreement import agree
 from inference.errors import NetworkError
 from inference.loaded_network import LoadedNetwork, Sample
-from inference.network import ImageSpec, ResizeType
-from inference.preprocess import prepare_image
-from inference.regions import WHOLE_IMAGE
+from inference.synthetic import synthetic_samples
 from inference.tuning import Clock, best_batch_size, choose_execution, time_batches, time_largest_batch
 
 Outputs = dict[str, Tensor]
@@ -32,7 +30,8 @@ class WarmUp:
     """A network as it is to be run, and what is to be remembered of it.
 
     ``report`` is ``{"inputs": [{"name", "shape", "dtype"}], "outputs": [...], "precision": str,
-    "precision_reason": str, "channels_last": bool, "max_batch_size": int, "batch_milliseconds": {size: float}}``.
+    "precision_reason": str, "channels_last": bool, "frozen": bool, "max_batch_size": int,
+    "batch_milliseconds": {size: float}}``.
     Shapes have no batch dimension, and null for what varies with the content or the size of the image.
     """
 
@@ -46,7 +45,7 @@ def run_once(network: LoadedNetwork) -> None:
     Raises:
         NetworkError, torch.OutOfMemoryError: if it does not.
     """
-    network.run(_samples(network)[:1])
+    network.run(synthetic_samples(network)[:1])
 
 
 def warm_up(network: LoadedNetwork, max_batch_size: int, clock: Clock = perf_counter) -> WarmUp:
@@ -61,43 +60,26 @@ def warm_up(network: LoadedNetwork, max_batch_size: int, clock: Clock = perf_cou
     Raises:
         NetworkError: when the network fails on one image, or its outputs are not always the same.
     """
-    first, second, *others = _samples(network)
+    samples = synthetic_samples(network)
+    pair = samples[:2]
     try:
-        chosen = choose_execution(network, [first, second], clock)
+        chosen = choose_execution(network, samples, clock)
         network = chosen.network
-        results = [network.run([sample])[0] for sample in (first, second, *others)]
+        results = [network.run([sample])[0] for sample in samples]
     except torch.OutOfMemoryError as error:
         raise NetworkError("The device has not enough memory to run the network on one image.") from error
     names = [spec.tensor_name for spec in network.description.inputs]
-    inputs = [dict(zip(names, sample, strict=True)) for sample in (first, second, *others)]
+    inputs = [dict(zip(names, sample, strict=True)) for sample in samples]
     report = {
         "inputs": _tensors_of(inputs),
         "outputs": _tensors_of(results),
         "precision": chosen.execution.precision.value,
         "precision_reason": chosen.reason,
         "channels_last": chosen.execution.channels_last,
-        **_batches(network, [first, second], results[:2], max_batch_size, clock),
+        "frozen": chosen.execution.frozen,
+        **_batches(network, pair, results[:2], max_batch_size, clock),
     }
     return WarmUp(network, report)
-
-
-def _samples(network: LoadedNetwork) -> list[Sample]:
-    """Return samples of two contents and, when an input's size follows the image, one of another size."""
-    specs = network.description.inputs
-    generator = torch.Generator().manual_seed(0)
-    shapes = [1.0, 1.0, 0.5] if any(spec.resize_type is ResizeType.NETWORK for spec in specs) else [1.0, 1.0]
-    return [
-        tuple(
-            prepare_image(_noise(spec, flatness, generator), WHOLE_IMAGE, spec, network.mean_image(spec)).tensor
-            for spec in specs
-        )
-        for flatness in shapes
-    ]
-
-
-def _noise(spec: ImageSpec, flatness: float, generator: torch.Generator) -> Tensor:
-    height = max(1, int(spec.target_size.height * flatness))
-    return torch.randint(0, 256, (3, height, spec.target_size.width), dtype=torch.uint8, generator=generator)
 
 
 def _tensors_of(results: Sequence[Outputs]) -> list[dict[str, Any]]:

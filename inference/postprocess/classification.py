@@ -4,11 +4,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from inference.errors import NetworkError
-from inference.postprocess.predictions import Label, Prediction
+from inference.postprocess.predictions import Label, Predictions
 from inference.postprocess.tensors import tensor_of
 from inference.preprocess import Prepared
 
@@ -28,9 +29,7 @@ class Classification:
     output_tensor: str
     activation: Activation
 
-    def predictions(
-        self, tensors: Mapping[str, Tensor], prepared: Prepared, labels: Sequence[Label]
-    ) -> list[Prediction]:
+    def predictions(self, tensors: Mapping[str, Tensor], prepared: Prepared, labels: Sequence[Label]) -> Predictions:
         """Return one prediction for each label, in the order of the labels, with a score in [0, 1].
 
         Raises:
@@ -40,10 +39,10 @@ class Classification:
         values = tensor_of(tensors, self.output_tensor, torch.float32).flatten()
         if len(values) != len(labels):
             raise NetworkError(f"The tensor {self.output_tensor!r} has {len(values)} values for {len(labels)} labels.")
-        scores = self._scores(values)
-        if scores.isnan().any():
+        scores = self._scores(values).numpy().astype(np.float64)
+        if np.isnan(scores).any():
             raise NetworkError(f"The tensor {self.output_tensor!r} holds values that are not numbers.")
-        return [Prediction(index, score) for index, score in enumerate(scores.clamp(0, 1).tolist())]
+        return Predictions(np.arange(len(labels)), scores.clip(0, 1))
 
     def _scores(self, values: Tensor) -> Tensor:
         match self.activation:

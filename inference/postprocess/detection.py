@@ -7,6 +7,7 @@ best one, and what remains is grouped into regions.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 from torchvision.ops import nms
@@ -14,7 +15,7 @@ from torchvision.ops import nms
 from inference.errors import NetworkError
 from inference.postprocess.candidates import Candidates
 from inference.postprocess.layouts import Layout
-from inference.postprocess.predictions import Label, Prediction, Roi
+from inference.postprocess.predictions import Label, Predictions, Roi
 from inference.postprocess.tensors import INPUT_SIZE, tensor_of
 from inference.preprocess import Prepared
 from inference.regions import BBox
@@ -36,9 +37,7 @@ class Detection:
     nms_threshold: float
     discard_threshold: float
 
-    def predictions(
-        self, tensors: Mapping[str, Tensor], prepared: Prepared, labels: Sequence[Label]
-    ) -> list[Prediction]:
+    def predictions(self, tensors: Mapping[str, Tensor], prepared: Prepared, labels: Sequence[Label]) -> Predictions:
         """Return the objects with their boxes in the original image.
 
         Whether the labels exclude each other changes nothing here: each label that a candidate has a score
@@ -88,12 +87,11 @@ def _distinct(found: Candidates, threshold: float) -> Tensor:
     return torch.cat(kept).sort().values if kept else torch.zeros(0, dtype=torch.int64)
 
 
-def _as_predictions(found: Candidates) -> list[Prediction]:
+def _as_predictions(found: Candidates) -> Predictions:
     """Return predictions of candidates that come by decreasing score, and number their regions in that order."""
     regions: dict[tuple[int, tuple[float, ...]], Roi] = {}
-    predictions = []
-    rows = zip(found.labels.tolist(), found.scores.tolist(), found.sources.tolist(), found.boxes.tolist(), strict=True)
-    for label, score, source, box in rows:
-        roi = regions.setdefault((source, tuple(box)), Roi(len(regions) + 1, BBox(*box)))
-        predictions.append(Prediction(label, score, roi))
-    return predictions
+    rois = [
+        regions.setdefault((source, tuple(box)), Roi(len(regions) + 1, BBox(*box)))
+        for source, box in zip(found.sources.tolist(), found.boxes.tolist(), strict=True)
+    ]
+    return Predictions(found.labels.numpy(), found.scores.numpy().astype(np.float64), rois)

@@ -5,15 +5,17 @@ The door to this package: the workers call it for each output of a version.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
+import numpy as np
 from torch import Tensor
 
 from inference.errors import NetworkError
 from inference.postprocess.classification import Activation, Classification
 from inference.postprocess.detection import Detection
 from inference.postprocess.layouts import layout_from_json
-from inference.postprocess.predictions import Label, present
+from inference.postprocess.predictions import Label, Numbers, present
 from inference.preprocess import Prepared
 
 # The defaults of the HTTP contract, for those who use this library without the API, which stores them with a
@@ -31,6 +33,11 @@ class OutputDescription:
 
     labels: tuple[Label, ...]
     method: Classification | Detection
+
+    @cached_property
+    def thresholds(self) -> Numbers:
+        """The thresholds of the labels, in their order."""
+        return np.array([label.threshold for label in self.labels])
 
     @classmethod
     def from_json(cls, spec_output: Mapping[str, Any], post_processing: Mapping[str, Any]) -> "OutputDescription":
@@ -69,7 +76,7 @@ def postprocess(
         NetworkError: when a tensor is missing, or its shape does not fit the labels.
     """
     predictions = output.method.predictions(tensors, prepared, output.labels)
-    return {"labels": present(predictions, output.labels, show_discarded, max_predictions)}
+    return {"labels": present(predictions, output.labels, output.thresholds, show_discarded, max_predictions)}
 
 
 def _classification(spec: Mapping[str, Any], given: Mapping[str, Any]) -> OutputDescription:

@@ -6,15 +6,17 @@ import pytest
 import torch
 
 from inference.execution import PLAIN, Execution, has_convolutions, prepared, prepared_copy
+from inference.loaded_network import LoadedNetwork
 from inference.loader import load_network
 from inference.network import Precision
 from tests.unit.inference.seeded_networks import CPU, WEIGHT_SETS, description, images
 
 BATCH = [(image,) for image in images(3)]
 ALL = [
-    Execution(precision, channels_last)
+    Execution(precision, channels_last, frozen)
     for precision in (Precision.FLOAT32, Precision.BFLOAT16)
     for channels_last in (False, True)
+    for frozen in (False, True)
 ]
 
 
@@ -29,6 +31,27 @@ def test_results_agree(classifier_folders: dict[str, Path], weight_set: str, exe
         assert result["output"].dtype is torch.float32
         assert torch.allclose(result["output"], expected["output"], rtol=bound, atol=bound)
     assert all(torch.equal(one["output"], two["output"]) for one, two in zip(network.run(BATCH), plain, strict=True))
+
+
+@pytest.mark.parametrize("weight_set", WEIGHT_SETS)
+def test_a_frozen_graph_takes_batches_of_every_size(classifier_folders: dict[str, Path], weight_set: str) -> None:
+    network = load_network(classifier_folders[weight_set], description(), CPU)
+    frozen = prepared_copy(network, Execution(frozen=True))
+    assert frozen.is_frozen
+    assert frozen.nbytes == network.nbytes
+    for size in (1, 2, 3, 5):
+        batch = [(image,) for image in images(size)]
+        for result, expected in zip(frozen.run(batch), network.run(batch), strict=True):
+            assert torch.allclose(result["output"], expected["output"], rtol=1e-5, atol=1e-5)
+
+
+def test_what_cannot_be_traced_runs_as_it_is() -> None:
+    class Undecided(torch.nn.Module):
+        def forward(self, batch: torch.Tensor) -> object:
+            return object()
+
+    network = LoadedNetwork(Undecided(), description(), CPU, nbytes=0)
+    assert not prepared(network, Execution(frozen=True)).is_frozen
 
 
 def test_a_lower_precision_halves_the_weights(classifier_folders: dict[str, Path]) -> None:
@@ -49,6 +72,6 @@ def test_convolutions_are_seen(classifier_folders: dict[str, Path]) -> None:
 
 
 def test_a_report_says_how_to_run() -> None:
-    report = {"precision": "bfloat16", "channels_last": True}
-    assert Execution.from_report(report) == Execution(Precision.BFLOAT16, channels_last=True)
+    report = {"precision": "bfloat16", "channels_last": True, "frozen": True}
+    assert Execution.from_report(report) == Execution(Precision.BFLOAT16, channels_last=True, frozen=True)
     assert Execution.from_report({}) == Execution.from_report(None) == PLAIN

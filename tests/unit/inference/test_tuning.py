@@ -165,3 +165,36 @@ def test_the_network_that_was_loaded_stays_as_it_was() -> None:
     chosen = network.chosen()
     assert network.weight.is_contiguous()
     assert chosen.network.module is not network
+
+
+class Traced(torch.nn.Module):
+    """A network that may say something else as a graph."""
+
+    def __init__(self, *, error: float = 0.0, knows_batch_size: bool = True) -> None:
+        super().__init__()
+        self._error = error
+        self._knows_batch_size = knows_batch_size
+
+    def forward(self, batch: Tensor) -> Tensor:
+        scores = batch.mean((2, 3)).clamp(0.5, 1)
+        if not self._knows_batch_size:
+            scores = scores + torch.zeros(int(batch.shape[0]), 1)  # a constant of the graph
+        return scores + (self._error if torch.jit.is_tracing() else 0.0)
+
+    def is_frozen_when_chosen(self) -> bool:
+        chosen = choose_execution(LoadedNetwork(self.eval(), description(), CPU, nbytes=0), PAIR, lambda: 0.0)
+        assert chosen.execution.frozen == chosen.network.is_frozen
+        return chosen.execution.frozen
+
+
+def test_a_graph_that_says_the_same_and_is_not_slower_is_chosen() -> None:
+    assert Traced().is_frozen_when_chosen()
+
+
+def test_a_graph_that_changes_the_results_is_not_chosen() -> None:
+    assert Traced(error=1e-6).is_frozen_when_chosen()
+    assert not Traced(error=1e-3).is_frozen_when_chosen()
+
+
+def test_a_graph_that_knows_one_batch_size_only_is_not_chosen() -> None:
+    assert not Traced(knows_batch_size=False).is_frozen_when_chosen()

@@ -44,6 +44,7 @@ def test_a_classifier_is_described(classifier_folders: dict[str, Path], weight_s
         "precision": "float32",
         "precision_reason": "The network's preprocessing says so.",
         "channels_last": False,
+        "frozen": True,
         "max_batch_size": 4,
         "batch_milliseconds": {"1": 1000.0, "2": 1000.0, "4": 1000.0},
     }
