@@ -62,9 +62,12 @@ def accept(new: NewTask) -> Response:
     key = asked_key()
     if key is not None:
         new = replace(new, idempotency=idempotency(key, new))
-    task_id = services().queue.submit(new)
-    wait_for(task_id, preferred_wait() or 0, accepted=True)
-    return Response(f'{{"task_id":"{task_id}"}}', status=202, mimetype="application/json")
+    seconds = preferred_wait() or 0
+    if seconds:
+        new = replace(new, awaited_on=services().watch.channel())
+    accepted = services().queue.submit(new)
+    wait_for(accepted.task_id, seconds, accepted=accepted)
+    return Response(f'{{"task_id":"{accepted.task_id}"}}', status=202, mimetype="application/json")
 
 
 def _check_count(inputs: list[Any], expected: int) -> None:

@@ -10,6 +10,7 @@ import gevent
 from gunicorn.workers.base_async import AsyncWorker
 from gunicorn.workers.ggevent import GeventWorker
 
+from api.gathered_answer import GatheredAnswer
 from api.services import EXTENSION
 
 STALL_SECONDS = 60.0  # how long a client may neither send nor take a byte of what it has begun
@@ -33,6 +34,16 @@ class GreenletWorker(GeventWorker):  # type: ignore[misc]  # gunicorn has no typ
             AsyncWorker.handle(self, listener, client, addr)
         finally:
             del self._clients[greenlet]
+
+    def handle_request(self, listener_name: Any, req: Any, sock: Any, addr: Any) -> None:
+        """Answer one request, in one piece."""
+        gathered = GatheredAnswer(sock)
+        try:
+            super().handle_request(listener_name, req, gathered, addr)
+        except StopIteration:  # the connection is to be closed, with its answer on it
+            gathered.flush()
+            raise
+        gathered.flush()
 
     @contextlib.contextmanager
     def timeout_ctx(self) -> Iterator[None]:

@@ -73,7 +73,7 @@ def _register(fields: dict[str, Any], key: str, files: tuple[StoredFile, ...]) -
     network = networks.create(owner, **fields, weights_key=key, files=files)
     try:
         task = NewTask(owner, TaskKind.DEPLOYMENT, {"network_id": network.id})
-        networks.set_task(network.id, services().queue.submit(task))
+        networks.set_task(network.id, services().queue.submit(task).task_id)
         return networks.get(owner, network.id)
     except Exception:
         with contextlib.suppress(StoreError):

@@ -16,7 +16,7 @@ from api.query import asked_integer
 from api.services import services
 from store.errors import NotFound, Unavailable
 from store.task_json import task_answer
-from store.task_records import TaskRecord, TaskStatus
+from store.task_records import Acceptance, TaskRecord, TaskStatus
 
 LONGEST_WAIT_SECONDS = 60
 PLAIN_WAIT_SECONDS = 30
@@ -25,11 +25,11 @@ WAIT = re.compile(r"wait(?:\s*=\s*\"?(\d{1,9})\"?)?", re.IGNORECASE | re.ASCII)
 
 @dataclass(frozen=True)
 class Wait:
-    """What a request would wait for; ``accepted`` if it made the task itself."""
+    """What a request would wait for; ``accepted`` if it asked for the task itself."""
 
     task_id: str
     seconds: int
-    accepted: bool
+    accepted: Acceptance | None
 
 
 def preferred_wait() -> int | None:
@@ -56,7 +56,7 @@ def asked_wait() -> int:
     return preferred_wait() or 0
 
 
-def wait_for(task_id: str, seconds: int, *, accepted: bool) -> None:
+def wait_for(task_id: str, seconds: int, *, accepted: Acceptance | None = None) -> None:
     """Have this request answered when the task has ended, or after ``seconds``."""
     if seconds:
         g.wait = Wait(task_id, seconds, accepted)
@@ -88,9 +88,10 @@ def answer_waits(app: Flask) -> None:
 
 
 def _after(wait: Wait) -> Response:
-    services().watch.wait(wait.task_id, wait.seconds)
+    is_new = wait.accepted is not None and wait.accepted.is_new
+    services().watch.wait(wait.task_id, wait.seconds, announced=is_new)
     task = services().ledger.get(account_id(), wait.task_id)
-    if not wait.accepted:
+    if wait.accepted is None:
         return shown(task)
     answer = {**task_answer(task), "task_id": task.id}
     status = 202 if task.status is TaskStatus.PENDING else 200

@@ -42,7 +42,8 @@ def _task_under_way(services: Services, network: NetworkRecord) -> str | None:
 
 
 def _submit(services: Services, network: NetworkRecord) -> str:
-    task_id = services.queue.submit(NewTask(PUBLIC_ACCOUNT, TaskKind.DEPLOYMENT, {"network_id": network.id}))
+    new = NewTask(PUBLIC_ACCOUNT, TaskKind.DEPLOYMENT, {"network_id": network.id})
+    task_id = services.queue.submit(new).task_id
     services.networks.set_task(network.id, task_id)
     return task_id
 

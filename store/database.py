@@ -6,11 +6,12 @@ is settled here, and what can be wrong with a connection leaves as an error of t
 
 import json
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from time import monotonic
+from typing import TypeVarTuple
 
-from sqlalchemy import URL, Engine, create_engine, event, make_url, text
+from sqlalchemy import URL, Engine, Row, Select, create_engine, event, make_url, text
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import (
     ArgumentError,
@@ -34,6 +35,8 @@ PROBE_SECONDS = 10.0
 HANGING_SECONDS = 2.0  # who is refused sooner has lost no time
 POOL_TIMEOUT_SECONDS = 5
 MOST_CONNECTIONS = 64  # above the threads of a worker, so that none waits while the database is well
+
+Columns = TypeVarTuple("Columns")
 
 NOT_REACHABLE = "The database is not reachable."
 FULL = "The database has no room left."
@@ -99,6 +102,15 @@ class Database:
             Session(self._reader, expire_on_commit=False) as session,
         ):
             yield session
+
+    def first(self, statement: Select[*Columns], values: Mapping[str, object]) -> Row[*Columns] | None:
+        """Return the first row of a query of columns, at half the cost of a session.
+
+        Raises:
+            Unavailable: if the database cannot be reached.
+        """
+        with self._circuit_closed(), database_errors_as_store_errors(), self._reader.connect() as connection:
+            return connection.execute(statement, values).first()
 
     def check(self) -> None:
         """Return if the database answers.

@@ -1,9 +1,4 @@
-"""The ledger's keys in Redis, and its Lua scripts, for the modules that make up the ledger."""
-
-from importlib.resources import files
-
-from redis import Redis
-from redis.commands.core import Script
+"""The ledger's keys in Redis, for the modules that make up the ledger."""
 
 TASK_PREFIX = "recoq:task:"  # + id: hash, the record
 INPUTS_PREFIX = "recoq:inputs:"  # + id: list of staged bytes, gone when the task ends
@@ -18,11 +13,5 @@ DEADLINES_KEY = "recoq:deadlines"  # tasks that must have started by then and ha
 IDEMPOTENCY_PREFIX = "recoq:idempotency:"  # + account and digest of the key: hash, the task accepted under it
 WEBHOOKS_KEY = "recoq:webhooks"  # ended tasks whose webhook is to be delivered, sorted by when to try
 WEBHOOKS_CHANNEL = "recoq:webhooks-due"  # the ids of tasks that end and whose webhook is due
-ENDED_CHANNEL = "recoq:ended"  # the ids of tasks that end and that someone waits for
+ENDED_PREFIX = "recoq:ended:"  # + watch: channel, the ids of tasks that end and that its process waits for
 COUNTER_KEY = "recoq:counter"  # the latest ID
-
-
-def ledger_script(redis: Redis, *names: str) -> Script:
-    """Return the script that ``store/lua/<name>.lua`` make up one after the other."""
-    folder = files("store").joinpath("lua")
-    return redis.register_script("\n".join(folder.joinpath(f"{name}.lua").read_text() for name in names))

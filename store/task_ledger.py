@@ -17,13 +17,13 @@ from redis import Redis
 from config.queues import TaskKind
 from store.backlog import UNLIMITED, Backlog, BacklogLimits
 from store.errors import Conflict, NotFound, StoreError
+from store.ledger_scripts import ledger_script
 from store.redis_connection import redis_errors_as_unavailable
 from store.task_keys import (
     BACKLOG_KEY,
     COUNTER_KEY,
     DEADLINES_KEY,
     DRAINED_PREFIX,
-    ENDED_CHANNEL,
     IDEMPOTENCY_PREFIX,
     INPUTS_PREFIX,
     LEASES_KEY,
@@ -33,7 +33,6 @@ from store.task_keys import (
     WAITING_PREFIX,
     WEBHOOKS_CHANNEL,
     WEBHOOKS_KEY,
-    ledger_script,
 )
 from store.task_messages import ID_PLACEHOLDER, TAG_PLACEHOLDER, message_template
 from store.task_reading import READ_FIELDS, record_of
@@ -69,9 +68,9 @@ class TaskLedger:
         self._limits = limits.as_json()
         self._ttl = task_ttl_seconds
         self._submit = ledger_script(redis, "backlog", "networks", "idempotency", "submit")
-        self._discard = ledger_script(redis, "backlog", "networks", "discard")
+        self._discard = ledger_script(redis, "backlog", "networks", "ended", "discard")
         self._claim = ledger_script(redis, "claim")
-        self._finish = ledger_script(redis, "backlog", "networks", "webhooks", "finish")
+        self._finish = ledger_script(redis, "backlog", "networks", "ended", "webhooks", "finish")
         self._renew = ledger_script(redis, "renew")
         self._find_overdue = ledger_script(redis, "find_overdue")
         self._postpone = ledger_script(redis, "postpone")
@@ -110,11 +109,9 @@ class TaskLedger:
         for account_id in {each.account_id for each in new}:
             self._backlog.check_memory(account_id)
         now = time.time()
-        with redis_errors_as_unavailable(), self._redis.pipeline(transaction=False) as pipeline:
-            for each in new:
-                keys = [COUNTER_KEY, WAITING_PREFIX + each.queue, BACKLOG_KEY, PENDING_NETWORKS_KEY, each.queue]
-                self._submit(keys=[*keys, DEADLINES_KEY], args=self._arguments(each, now), client=pipeline)
-            answers = pipeline.execute()
+        calls = [(_submit_keys(each.queue), self._arguments(each, now)) for each in new]
+        with redis_errors_as_unavailable():
+            answers = self._submit.run_many(calls)
         return [self._outcome(each, *answer) for each, answer in zip(new, answers, strict=True)]
 
     def _arguments(self, new: NewTask, now: float) -> list[Any]:
@@ -142,7 +139,7 @@ class TaskLedger:
             DEADLINES_KEY,
         ]
         with redis_errors_as_unavailable():
-            self._discard(keys=keys, args=[task_id, WAITING_PREFIX, PENDING_PREFIX, ENDED_CHANNEL])
+            self._discard(keys=keys, args=[task_id, WAITING_PREFIX, PENDING_PREFIX])
 
     def cancel(self, account_id: int, task_id: str) -> None:
         """End a pending task of this account as cancelled; one that has ended stays as it is.
@@ -168,10 +165,12 @@ class TaskLedger:
         Raises:
             NotFound: if there is none of that ID, it has expired, or it is another account's.
         """
-        found = self.get_many(account_id, [task_id])
-        if not found:
+        with redis_errors_as_unavailable():
+            row: Any = self._redis.hmget(TASK_PREFIX + task_id, READ_FIELDS)
+        task = record_of(task_id, row) if row[0] else None
+        if task is None or task.account_id != account_id:
             raise NotFound(f"There is no task {task_id}.")
-        return found[0]
+        return task
 
     def get_many(self, account_id: int, task_ids: Sequence[str]) -> list[TaskRecord]:
         """Return the tasks of this account among ``task_ids``, in that order; others are left out."""
@@ -250,7 +249,7 @@ class TaskLedger:
         ]
         arguments: list[Any] = [task_id, "" if attempt is None else attempt, outcome.status.value]
         arguments += [outcome.error or "", outcome.data or b"", time.time(), self._ttl]
-        arguments += [WAITING_PREFIX, outcome.stages or b"", DRAINED_PREFIX, PENDING_PREFIX, ENDED_CHANNEL]
+        arguments += [WAITING_PREFIX, outcome.stages or b"", DRAINED_PREFIX, PENDING_PREFIX]
         arguments += [WEBHOOKS_CHANNEL, WEBHOOK_TTL_SECONDS]
         with redis_errors_as_unavailable():
             return bool(self._finish(keys=keys, args=arguments))
@@ -267,11 +266,17 @@ class TaskLedger:
             self._postpone(keys=[TASK_PREFIX + claimed.id], args=[claimed.attempt])
 
 
+def _submit_keys(queue: str) -> list[str]:
+    return [COUNTER_KEY, WAITING_PREFIX + queue, BACKLOG_KEY, PENDING_NETWORKS_KEY, queue, DEADLINES_KEY]
+
+
 def _options(new: NewTask, now: float) -> dict[str, Any]:
     """Return what most tasks do not have, for the script that accepts them."""
     options: dict[str, Any] = {}
     if new.deadline_seconds is not None:
         options["deadline"] = now + new.deadline_seconds
+    if new.awaited_on is not None:
+        options["awaited"] = new.awaited_on
     if new.webhook is not None:
         options["webhook"] = {"url": new.webhook.url, "events": ",".join(new.webhook.events)}
     if new.idempotency is not None:

@@ -23,7 +23,7 @@ class TaskQueue:
         self._ledger = ledger
         self._tally = tally
 
-    def submit(self, new: NewTask) -> str:
+    def submit(self, new: NewTask) -> Acceptance:
         """Accept a task: record it, tell the workers, count it, and return its ID.
 
         Raises:
@@ -34,7 +34,7 @@ class TaskQueue:
         [outcome] = self.submit_many([new])
         if isinstance(outcome, StoreError):
             raise outcome
-        return outcome.task_id
+        return outcome
 
     def submit_many(self, new: Sequence[NewTask]) -> list[Acceptance | StoreError]:
         """Accept tasks of one account as ``submit`` does, in one round trip; an error is that of its task alone.

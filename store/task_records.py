@@ -63,6 +63,7 @@ class NewTask:
 
     ``request`` is what the worker needs to know, as JSON; ``inputs`` are the bytes of the images that were sent along,
     to which the request refers by index. If it has not started within ``deadline_seconds``, it ends as an error.
+    ``awaited_on`` is the channel of a :class:`store.task_watch.TaskWatch` that is going to wait for its end.
     """
 
     account_id: int
@@ -73,6 +74,7 @@ class NewTask:
     deadline_seconds: float | None = None
     idempotency: Idempotency | None = None
     webhook: Webhook | None = None
+    awaited_on: str | None = None
 
     @property
     def queue(self) -> str:

@@ -11,8 +11,9 @@ from typing import Any
 from redis import Redis
 
 from config.queues import RECOVERY_QUEUE, WORKER_QUEUES, TaskKind
+from store.ledger_scripts import ledger_script
 from store.redis_connection import redis_errors_as_unavailable
-from store.task_keys import LEASES_KEY, MISSING_KEY, TASK_PREFIX, WAITING_PREFIX, ledger_script
+from store.task_keys import LEASES_KEY, MISSING_KEY, TASK_PREFIX, WAITING_PREFIX
 from store.task_records import ClaimedTask, FreeTask
 
 MOST_AT_ONCE = 2000

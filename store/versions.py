@@ -148,8 +148,7 @@ class Versions:
         """
         statement = TARGET_OF_SLUG if isinstance(ref, str) else TARGET_OF_SPEC
         possible = owner is None if isinstance(ref, str) else is_id(ref)
-        with self._database.reading() as session:
-            row = session.execute(statement, {"ref": ref, "owner": owner}).first() if possible else None
+        row = self._database.first(statement, {"ref": ref, "owner": owner}) if possible else None
         if row is None:
             raise NotFound(f"There is no specification {ref}.")
         return NO_CURRENT_VERSION if row[0] is None else InferenceTarget(*row)
@@ -160,9 +159,8 @@ class Versions:
         Raises:
             NotFound: if the owner has no such version.
         """
-        with self._database.reading() as session:
-            values = {"ref": version_id, "owner": owner}
-            row = session.execute(TARGET_OF_VERSION, values).first() if is_id(version_id) else None
+        values = {"ref": version_id, "owner": owner}
+        row = self._database.first(TARGET_OF_VERSION, values) if is_id(version_id) else None
         if row is None:
             raise _not_found(version_id)
         return InferenceTarget(*row)

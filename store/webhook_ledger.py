@@ -11,8 +11,9 @@ from dataclasses import dataclass
 
 from redis import Redis
 
+from store.ledger_scripts import ledger_script
 from store.redis_connection import redis_errors_as_unavailable
-from store.task_keys import TASK_PREFIX, WEBHOOKS_KEY, ledger_script
+from store.task_keys import TASK_PREFIX, WEBHOOKS_KEY
 from store.task_records import WebhookStatus
 
 AGAIN_SECONDS = 60.0  # above what an attempt may take, with its wait for a thread

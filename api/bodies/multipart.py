@@ -99,8 +99,10 @@ def _events(stream: IO[bytes], boundary: bytes) -> Iterator[Event]:
     decoder = MultipartDecoder(boundary, max_form_memory_size=limit, max_parts=MAX_PARTS)
     decoder.boundary_re = re.compile(BOUNDARY % re.escape(boundary))
     while True:
-        decoder.receive_data(stream.read(CHUNK_BYTES) or None)
-        time.sleep(0)  # others have their turn, however fast this client sends
+        chunk = stream.read(CHUNK_BYTES)
+        decoder.receive_data(chunk or None)
+        if len(chunk) == CHUNK_BYTES:
+            time.sleep(0)  # others have their turn, however fast this client sends
         while not isinstance(event := _next_event(decoder), NeedData):
             if isinstance(event, Epilogue):
                 return

@@ -87,7 +87,7 @@ def retrieve_task(task_id: str) -> Response:
     seconds = asked_wait()
     task = services().ledger.get(account_id(), _checked(task_id))
     if task.status is TaskStatus.PENDING:
-        wait_for(task_id, seconds, accepted=False)
+        wait_for(task_id, seconds)
     return shown(task)
 
 

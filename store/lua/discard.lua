@@ -1,6 +1,6 @@
 -- Forgets a task as if it had never been accepted.
--- Stands after backlog.lua and networks.lua.
--- KEYS: task, inputs, leases, backlog, networks with pending tasks, deadlines    ARGV: id, waiting prefix, pending prefix, channel for those who wait
+-- Stands after backlog.lua, networks.lua and ended.lua.
+-- KEYS: task, inputs, leases, backlog, networks with pending tasks, deadlines    ARGV: id, waiting prefix, pending prefix
 local task = redis.call('HMGET', KEYS[1], 'status', 'queue', 'awaited')
 if task[1] == 'pending' then
   redis.call('ZREM', ARGV[2] .. task[2], ARGV[1])
@@ -10,4 +10,4 @@ end
 redis.call('ZREM', KEYS[3], ARGV[1])
 redis.call('ZREM', KEYS[6], ARGV[1])
 redis.call('DEL', KEYS[1], KEYS[2])
-if task[3] then redis.call('PUBLISH', ARGV[4], ARGV[1]) end
+tell_waiting(task[3], ARGV[1])

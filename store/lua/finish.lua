@@ -1,9 +1,9 @@
 -- Ends a task once: the first final state wins, and an outcome of an attempt that was superseded is dropped.
--- Stands after backlog.lua, networks.lua and webhooks.lua.
+-- Stands after backlog.lua, networks.lua, ended.lua and webhooks.lua.
 -- KEYS: task, inputs, leases, backlog, networks with pending tasks, deadlines, webhooks
 -- ARGV: id, attempt ('' for whoever asks), status, error, data, now (seconds), time to live (seconds), waiting prefix,
---       stages ('' if it did not run), drained prefix, pending prefix, channel for those who wait,
---       channel of webhooks, time to live of a task with a webhook (seconds)
+--       stages ('' if it did not run), drained prefix, pending prefix, channel of webhooks,
+--       time to live of a task with a webhook (seconds)
 -- Returns 1 if this call ended the task, else 0.
 local task = redis.call('HMGET', KEYS[1], 'status', 'attempts', 'queue', 'awaited')
 if task[1] ~= 'pending' then return 0 end
@@ -24,6 +24,6 @@ redis.call('ZREM', ARGV[8] .. task[3], ARGV[1])
 count_out(KEYS[4], KEYS[1])
 count_end(ARGV[10], KEYS[1], ARGV[6])
 unlist_for_network(KEYS[5], ARGV[11], KEYS[1], ARGV[1])
-order_delivery(KEYS[1], KEYS[7], ARGV[13], ARGV[1], ARGV[3], ARGV[6], ARGV[14])
-if task[4] then redis.call('PUBLISH', ARGV[12], ARGV[1]) end
+order_delivery(KEYS[1], KEYS[7], ARGV[12], ARGV[1], ARGV[3], ARGV[6], ARGV[13])
+tell_waiting(task[4], ARGV[1])
 return 1

@@ -4,7 +4,8 @@
 -- KEYS: counter, waiting index of the queue, backlog, networks with pending tasks, the queue, deadlines
 -- ARGV: task prefix, inputs prefix, account, kind, queue, request, now (seconds), version ('' for none),
 --       limits (JSON), network, pending prefix, message, placeholder of the ID in it,
---       placeholder of the tag in it, options (JSON: deadline in seconds, idempotency, webhook), input bytes ...
+--       placeholder of the tag in it, options (JSON: deadline in seconds, idempotency, webhook, channel of
+--       whoever waits for the end), input bytes ...
 -- Returns the ID and 1, or 0 if it was accepted before; or only the name of the limit that kept the task out, or
 -- 'conflict' if another one was accepted before.
 local options = cjson.decode(ARGV[15])
@@ -33,6 +34,7 @@ if options.deadline then
   redis.call('HSET', ARGV[1] .. id, 'deadline', options.deadline)
   redis.call('ZADD', KEYS[6], options.deadline, id)
 end
+if options.awaited then redis.call('HSET', ARGV[1] .. id, 'awaited', options.awaited) end
 if options.webhook then
   redis.call('HSET', ARGV[1] .. id, 'webhook_url', options.webhook.url, 'webhook_events', options.webhook.events,
     'webhook_status', 'pending', 'webhook_attempts', 0)

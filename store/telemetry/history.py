@@ -12,8 +12,8 @@ from typing import Any
 from cachetools import LRUCache
 from redis import Redis
 
+from store.ledger_scripts import ledger_script
 from store.redis_connection import redis_errors_as_unavailable
-from store.task_keys import ledger_script
 from store.telemetry.readings import Readings
 from store.telemetry.tally import Changes
 

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 
 from redis import Redis
 
+from store.ledger_scripts import ledger_script
 from store.redis_connection import redis_errors_as_unavailable
-from store.task_keys import PENDING_NETWORKS_KEY, PENDING_PREFIX, ledger_script
+from store.task_keys import PENDING_NETWORKS_KEY, PENDING_PREFIX
 
 
 @dataclass(frozen=True)

@@ -14,8 +14,8 @@ from typing import Any
 import orjson
 from redis import Redis
 
+from store.ledger_scripts import ledger_script
 from store.redis_connection import redis_errors_as_unavailable
-from store.task_keys import ledger_script
 
 PREFIX = "recoq:errors:"
 BUCKET_SECONDS = 300

@@ -92,6 +92,36 @@ def test_cancelled_and_purged_tasks_wake_too(
     waiting.result(LONG_SECONDS / 2)
 
 
+def test_an_end_before_the_wait_is_not_missed(client: redis.Redis, ledger: TaskLedger, watch: TaskWatch) -> None:
+    """A task may end between its acceptance and the wait, which asks nobody any more: the ledger knows the channel."""
+    channel = watch.channel()
+    while not listens(client):
+        time.sleep(0.005)
+    task_id = ledger.submit(NewTask(1, TaskKind.RECOGNITION, {}, awaited_on=channel))
+    ledger.finish(task_id, None, DONE)
+    start = time.monotonic()
+    watch.wait(task_id, LONG_SECONDS, announced=True)
+    assert time.monotonic() - start < LONG_SECONDS / 2
+
+
+def test_the_watches_of_several_processes_are_told(
+    empty_redis: str, client: redis.Redis, ledger: TaskLedger, watch: TaskWatch, threads: ThreadPoolExecutor
+) -> None:
+    with connect(empty_redis) as second_client:
+        second = TaskWatch(second_client)
+        task_id = ledger.submit(NewTask(1, TaskKind.RECOGNITION, {}, awaited_on=watch.channel()))
+        waiting = [
+            threads.submit(watch.wait, task_id, LONG_SECONDS, announced=True),
+            threads.submit(second.wait, task_id, LONG_SECONDS),
+        ]
+        while len((client.hget(TASK_PREFIX + task_id, "awaited") or b"").split()) < 2:
+            time.sleep(0.005)
+        ledger.finish(task_id, None, DONE)
+        for each in waiting:
+            each.result(LONG_SECONDS / 2)
+        second.stop()
+
+
 def test_lost_message_costs_a_second_and_not_the_result(
     client: redis.Redis, ledger: TaskLedger, watch: TaskWatch, threads: ThreadPoolExecutor
 ) -> None:
