@@ -17,31 +17,24 @@ from redis import Redis
 from config.queues import TaskKind
 from store.backlog import UNLIMITED, Backlog, BacklogLimits
 from store.errors import Conflict, NotFound, StoreError
+from store.ledger_calls import claim_call, finish_call, submit_call
 from store.ledger_scripts import ledger_script
 from store.redis_connection import redis_errors_as_unavailable
 from store.task_keys import (
     BACKLOG_KEY,
-    COUNTER_KEY,
     DEADLINES_KEY,
-    DRAINED_PREFIX,
-    IDEMPOTENCY_PREFIX,
     INPUTS_PREFIX,
     LEASES_KEY,
     PENDING_NETWORKS_KEY,
     PENDING_PREFIX,
     TASK_PREFIX,
     WAITING_PREFIX,
-    WEBHOOKS_CHANNEL,
-    WEBHOOKS_KEY,
 )
-from store.task_messages import ID_PLACEHOLDER, TAG_PLACEHOLDER, message_template
 from store.task_reading import READ_FIELDS, record_of
-from store.task_records import CANCELLED, OVERDUE, Acceptance, ClaimedTask, NewTask, Outcome, TaskRecord
+from store.task_records import CANCELLED, OVERDUE, Acceptance, ClaimedTask, Ending, NewTask, Outcome, TaskRecord
 from store.telemetry.telemetry import Telemetry
 
-REMEMBERED_SECONDS = 24 * 3600  # for so long an idempotency key means the same task
 MOST_OVERDUE_AT_ONCE = 1000
-WEBHOOK_TTL_SECONDS = 25 * 3600  # an hour more than deliveries are tried, so that it can be seen how they went
 
 
 class AttemptsExhausted(Exception):
@@ -109,17 +102,9 @@ class TaskLedger:
         for account_id in {each.account_id for each in new}:
             self._backlog.check_memory(account_id)
         now = time.time()
-        calls = [(_submit_keys(each.queue), self._arguments(each, now)) for each in new]
         with redis_errors_as_unavailable():
-            answers = self._submit.run_many(calls)
+            answers = self._submit.run_many([submit_call(each, now, self._limits) for each in new])
         return [self._outcome(each, *answer) for each, answer in zip(new, answers, strict=True)]
-
-    def _arguments(self, new: NewTask, now: float) -> list[Any]:
-        arguments: list[Any] = [TASK_PREFIX, INPUTS_PREFIX, new.account_id, new.kind.value, new.queue]
-        arguments += [orjson.dumps(new.request), now, new.request.get("version_id", ""), self._limits]
-        arguments += [new.network_id, PENDING_PREFIX]
-        arguments += [message_template(new.kind, new.queue), ID_PLACEHOLDER, TAG_PLACEHOLDER]
-        return [*arguments, orjson.dumps(_options(new, now)), *new.inputs]
 
     def _outcome(self, new: NewTask, answer: bytes, is_new: int | None = None) -> Acceptance | StoreError:
         if is_new is not None:
@@ -208,18 +193,31 @@ class TaskLedger:
             LastAttempt: if this would be its last attempt, not its first, and the worker is not ``alone`` with it.
             AttemptsExhausted: if it has been claimed ``max_attempts`` times before.
         """
+        [claim] = self.claim_many([task_id], worker, lease_seconds, max_attempts, alone=alone)
+        if isinstance(claim, Exception):
+            raise claim
+        return claim
+
+    def claim_many(
+        self, task_ids: Sequence[str], worker: str, lease_seconds: float, max_attempts: int, *, alone: bool = False
+    ) -> list[ClaimedTask | AttemptsExhausted | LastAttempt | None]:
+        """Take pending tasks, each as ``claim`` does or with its error, in one round trip."""
         now = time.time()
-        keys = [TASK_PREFIX + task_id, INPUTS_PREFIX + task_id, LEASES_KEY, DEADLINES_KEY]
-        arguments: list[Any] = [task_id, worker, now, now + lease_seconds, max_attempts, WAITING_PREFIX, int(alone)]
+        arguments: list[Any] = [worker, now, now + lease_seconds, max_attempts, WAITING_PREFIX, int(alone)]
         with redis_errors_as_unavailable():
-            answer = self._claim(keys=keys, args=arguments)
-        if answer[0] == b"overdue":
+            answers = self._claim.run_many([claim_call(task_id, arguments) for task_id in task_ids])
+        return [self._claimed(task_id, now, *answer) for task_id, answer in zip(task_ids, answers, strict=True)]
+
+    def _claimed(
+        self, task_id: str, now: float, verdict: bytes, *record: Any
+    ) -> ClaimedTask | AttemptsExhausted | LastAttempt | None:
+        if verdict == b"overdue":
             self._end_unrun(task_id, OVERDUE)
-        if answer[0] == b"last":
-            raise LastAttempt(task_id)
-        if answer[0] not in {b"claimed", b"exhausted"}:
+        if verdict == b"last":
+            return LastAttempt(task_id)
+        if not record:
             return None
-        verdict, attempt, kind, request, inputs, account, created = answer
+        attempt, kind, request, inputs, account, created = record
         task = ClaimedTask(
             id=task_id,
             account_id=int(account),
@@ -229,30 +227,22 @@ class TaskLedger:
             inputs=inputs,
             queued_seconds=max(0.0, now - float(created)),
         )
-        if verdict == b"exhausted":
-            raise AttemptsExhausted(task)
-        return task
+        return AttemptsExhausted(task) if verdict == b"exhausted" else task
 
     def finish(self, task_id: str, attempt: int | None, outcome: Outcome) -> bool:
         """End a task and drop its inputs; true if this call ended it.
 
         With an ``attempt``, the outcome counts only if no later attempt has begun.
         """
-        keys = [
-            TASK_PREFIX + task_id,
-            INPUTS_PREFIX + task_id,
-            LEASES_KEY,
-            BACKLOG_KEY,
-            PENDING_NETWORKS_KEY,
-            DEADLINES_KEY,
-            WEBHOOKS_KEY,
-        ]
-        arguments: list[Any] = [task_id, "" if attempt is None else attempt, outcome.status.value]
-        arguments += [outcome.error or "", outcome.data or b"", time.time(), self._ttl]
-        arguments += [WAITING_PREFIX, outcome.stages or b"", DRAINED_PREFIX, PENDING_PREFIX]
-        arguments += [WEBHOOKS_CHANNEL, WEBHOOK_TTL_SECONDS]
+        [ended] = self.finish_many([Ending(task_id, attempt, outcome)])
+        return ended
+
+    def finish_many(self, endings: Sequence[Ending]) -> list[bool]:
+        """End tasks, each as ``finish`` does, in one round trip."""
+        now = time.time()
         with redis_errors_as_unavailable():
-            return bool(self._finish(keys=keys, args=arguments))
+            answers = self._finish.run_many([finish_call(each, now, self._ttl) for each in endings])
+        return [bool(answer) for answer in answers]
 
     def renew(self, claimed: Iterable[ClaimedTask], lease_seconds: float) -> None:
         """Extend the leases of tasks that are being worked on, unless a later attempt has begun."""
@@ -264,26 +254,3 @@ class TaskLedger:
         """Let a task be tried again when its lease has run out, as if it had not been tried now."""
         with redis_errors_as_unavailable():
             self._postpone(keys=[TASK_PREFIX + claimed.id], args=[claimed.attempt])
-
-
-def _submit_keys(queue: str) -> list[str]:
-    return [COUNTER_KEY, WAITING_PREFIX + queue, BACKLOG_KEY, PENDING_NETWORKS_KEY, queue, DEADLINES_KEY]
-
-
-def _options(new: NewTask, now: float) -> dict[str, Any]:
-    """Return what most tasks do not have, for the script that accepts them."""
-    options: dict[str, Any] = {}
-    if new.deadline_seconds is not None:
-        options["deadline"] = now + new.deadline_seconds
-    if new.awaited_on is not None:
-        options["awaited"] = new.awaited_on
-    if new.webhook is not None:
-        options["webhook"] = {"url": new.webhook.url, "events": ",".join(new.webhook.events)}
-    if new.idempotency is not None:
-        key = f"{IDEMPOTENCY_PREFIX}{new.account_id}:{new.idempotency.key}"
-        options["idempotency"] = {
-            "key": key,
-            "fingerprint": new.idempotency.fingerprint,
-            "seconds": REMEMBERED_SECONDS,
-        }
-    return options

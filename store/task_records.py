@@ -82,6 +82,12 @@ class NewTask:
         return queue_of(self.kind, self.priority, self.account_id)
 
     @property
+    def together(self) -> bool:
+        """Whether one thread of a worker may run it together with others: if no image of it has to be fetched."""
+        inputs = self.request.get("inputs", ())
+        return self.kind is not TaskKind.DEPLOYMENT and all("url" not in each["source"] for each in inputs)
+
+    @property
     def network_id(self) -> int:
         """The network that it needs; 0 if the request names none."""
         return network_of(self.request)
@@ -179,6 +185,15 @@ class Outcome:
     def status(self) -> TaskStatus:
         """The final status that this outcome gives a task."""
         return TaskStatus.SUCCESS if self.error is None else TaskStatus.ERROR
+
+
+@dataclass(frozen=True)
+class Ending:
+    """The outcome of a task by one of its attempts; without an ``attempt`` it counts whatever else was begun."""
+
+    task_id: str
+    attempt: int | None
+    outcome: Outcome
 
 
 CANCELLED = Outcome(error="Cancelled.")

@@ -24,6 +24,7 @@ from workers.deploy import DeploymentHandler
 from workers.fetch import ImageFetcher
 from workers.heartbeat import Pulse
 from workers.image_inputs import ImageInputs
+from workers.in_hand import InHand
 from workers.infer_tensors import TensorsHandler
 from workers.leases import Leases
 from workers.load_trial import LoadTrial
@@ -39,6 +40,7 @@ class WorkerParts:
     """What runs in a worker process beside Celery itself."""
 
     runner: TaskRunner
+    in_hand: InHand
     batcher: Batcher
     leases: Leases
     reconciler: Reconciler
@@ -66,6 +68,7 @@ def assemble(settings: Settings, worker_name: str) -> WorkerParts:
     network_runner = NetworkRunner(weights, ModelCache[LoadedNetwork](settings.cache_bytes), batcher, trial, signs)
     images = ImageInputs(settings, ImageFetcher(settings))
     leases = Leases(ledger, settings.lease_seconds)
+    in_hand = InHand()
     runner = TaskRunner(
         settings,
         worker_name,
@@ -77,6 +80,7 @@ def assemble(settings: Settings, worker_name: str) -> WorkerParts:
             TaskKind.DEPLOYMENT: DeploymentHandler(settings, networks, network_runner),
         },
         signs=signs,
+        in_hand=in_hand,
     )
     pulse = Pulse(
         worker_name,
@@ -87,4 +91,4 @@ def assemble(settings: Settings, worker_name: str) -> WorkerParts:
         signs=signs,
     )
     reconciler = Reconciler(TaskRecovery(redis), TaskQueue(redis, ledger))
-    return WorkerParts(runner, batcher, leases, reconciler, Reporter(telemetry, pulse.beat))
+    return WorkerParts(runner, in_hand, batcher, leases, reconciler, Reporter(telemetry, pulse.beat))

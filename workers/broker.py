@@ -1,5 +1,10 @@
 """kombu's Redis transport and Celery's consumer as a worker needs them: sparing, and able to outlive their Redis.
 
+Celery spends most of a millisecond of CPU time on a message, which is more than a task costs otherwise. So messages
+that wait one behind the other in a queue are delivered as one, whose Celery task gets the IDs of all of them; but for
+those of tasks that fetch their images, which may take long and should not keep others waiting. What a worker takes is
+bounded by the tasks that it has in hand, not by messages.
+
 When the broker goes away, kombu 5.7 may ask a channel for connection parameters after the channel lost its connection;
 the ``AttributeError`` that follows ends the whole worker. As a connection error, which it is, Celery's consumer
 catches it and reconnects. Celery 5.7 then iterates over a set of requests that the threads of its pool go on changing;
@@ -8,16 +13,24 @@ the ``RuntimeError`` of that ends the worker as well, unless it tries again.
 
 import contextlib
 import logging
+import sys
+from collections.abc import Sequence
+from queue import Empty
 from typing import Any
 
+import orjson
 import redis
 from celery.worker.consumer import Consumer as CeleryConsumer
 from celery.worker.state import maybe_shutdown
+from kombu.asynchronous import get_event_loop
+from kombu.serialization import register
 from kombu.transport import TRANSPORT_ALIASES, _transport_cache
 from kombu.transport.redis import Channel as RedisChannel
 from kombu.transport.redis import Transport as RedisTransport
-from kombu.utils.json import loads
+from kombu.transport.virtual import QoS as VirtualQoS
 
+from workers.in_hand import InHand
+from workers.message_groups import grouped
 from workers.queue_cycle import QueueCycle
 
 logger = logging.getLogger(__name__)
@@ -25,11 +38,45 @@ logger = logging.getLogger(__name__)
 CLOSE_ATTEMPTS = 1000
 FIRST_PAUSE_SECONDS = 0.5
 LONGEST_PAUSE_SECONDS = 2.0
-MOST_AT_ONCE = 4  # of one queue: more would let its account run ahead of the others in its turn
+IN_HAND_OPTION = "in_hand"
+MOST_AT_ONCE_OPTION = "most_at_once"
+
+
+class QoS(VirtualQoS):
+    """Kombu's bound on what is in hand, by tasks: those of messages that were taken, and those that are being run."""
+
+    def can_consume(self) -> bool:
+        """Tell whether there is room for another task."""
+        return self.can_consume_max_estimate() > 0
+
+    def can_consume_max_estimate(self) -> int:
+        """Return for how many tasks there is room."""
+        delivered = list(self._delivered.items())
+        taken = sum(len(message._raw["originals"]) for tag, message in delivered if tag not in self._dirty)
+        most: int = self.prefetch_count or sys.maxsize
+        running: int = self.channel.in_hand.running(_wake_loop)
+        return most - taken - running
+
+
+def _wake_loop() -> None:
+    loop = get_event_loop()
+    if loop is not None:
+        loop.call_soon(_do_nothing)  # type: ignore[no-untyped-call]  # before it sleeps again, it asks for messages if there is room
+
+
+def _do_nothing() -> None:
+    """Be called by the event loop."""
 
 
 class Channel(RedisChannel):
     """A channel that knows when its connection is gone, and takes several messages in one round trip."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)  # type: ignore[no-untyped-call]
+        options = self.connection.client.transport_options
+        self.in_hand: InHand = options.get(IN_HAND_OPTION) or InHand()
+        self._most_at_once: int = options.get(MOST_AT_ONCE_OPTION, 1)
+        self.QoS = QoS  # type: ignore[assignment]  # kombu has the same in mind
 
     def _connparams(self, asynchronous: bool = False) -> Any:
         if self.connection is None or self.connection.client is None:
@@ -37,28 +84,38 @@ class Channel(RedisChannel):
         return super()._connparams(asynchronous)  # type: ignore[no-untyped-call]
 
     def _brpop_read(self, **options: Any) -> bool:
-        """Deliver the message that arrived, and those behind it as far as the worker has threads for them."""
-        super()._brpop_read(**options)  # type: ignore[no-untyped-call]
-        if not isinstance(self._queue_cycle, QueueCycle):
-            return True  # kombu's own cycles do not tell which queue it was
-        queue = self._queue_cycle.last_used
-        count = min(self.qos.can_consume_max_estimate() or 0, MOST_AT_ONCE - 1)
-        if not count:
-            return True
-        # The connection that waited for a message is free now; another one would have to be set up.
-        for message in self.client.rpop(queue, count) or ():
-            self._queue_cycle.rotate(queue)
-            self.connection._deliver(loads(message), queue)  # type: ignore[no-untyped-call]
+        """Deliver what has arrived."""
+        try:
+            reply = self.client.parse_response(self.client.connection, "BRPOP", **options)
+        except self.connection_errors:
+            self.client.connection.disconnect()  # so that the next turn connects again
+            raise
+        finally:
+            self._in_poll: Any = None
+            self._flush_brpop_reauth()  # type: ignore[no-untyped-call]
+        if not reply:
+            raise Empty
+        queue, message = reply
+        self._deliver_from(queue.decode(), message)
         return True
 
+    def _deliver_from(self, queue: str, first: bytes) -> None:
+        """Deliver the message that arrived, and those behind it as far as the worker has room for their tasks."""
+        messages = [first]
+        count = min(self.qos.can_consume_max_estimate(), self._most_at_once) - 1
+        if count > 0 and isinstance(self._queue_cycle, QueueCycle):
+            # The connection that waited for a message is free now; another one would have to be set up.
+            messages += self.client.rpop(queue, count) or ()
+        for _ in messages:
+            self._queue_cycle.rotate(queue)
+        for delivery in grouped(messages):
+            self.connection._deliver(delivery, queue)
+
     def _restore(self, message: Any, leftmost: bool = False) -> None:
-        """Put a message back that was taken and not begun: ahead of those that wait, where it came from."""
-        origin = message.delivery_info
-        with self.conn_or_acquire() as client, client.pipeline() as pipeline:
-            payload = message.serializable()
-            restore: Any = self._do_restore_message
-            restore(payload, origin["exchange"], origin["routing_key"], pipeline, leftmost)
-            pipeline.execute()
+        """Put messages back that were taken and not begun: ahead of those that wait, where they came from."""
+        originals: Sequence[bytes] = message._raw["originals"]
+        with self.conn_or_acquire() as client:
+            client.rpush(message.delivery_info["routing_key"], *reversed(originals))
 
 
 class Transport(RedisTransport):
@@ -89,8 +146,9 @@ class Consumer(CeleryConsumer):  # type: ignore[misc]  # celery has no types
         )
 
 
-def outlive_broker() -> None:
-    """Have every Redis broker of this process use the transport above."""
+def use_own_transport() -> None:
+    """Have every Redis broker of this process use the transport above, and a fast reader of JSON."""
+    register("json", orjson.dumps, orjson.loads, "application/json", "utf-8")  # type: ignore[no-untyped-call]
     for scheme in ("redis", "rediss"):
         TRANSPORT_ALIASES[scheme] = f"{__name__}:{Transport.__name__}"
         _transport_cache.pop(scheme, None)  # a connection that was made before would decide for all

@@ -12,6 +12,7 @@ from store.networks import Networks
 from store.records import Deployment
 from store.task_records import ClaimedTask
 from workers.errors import TaskFailure
+from workers.handlers import Steps
 from workers.networks import NetworkRunner
 from workers.stopwatch import Stage, Stopwatch
 from workers.watchdog import ended_after
@@ -26,8 +27,9 @@ class DeploymentHandler:
         self._networks = networks
         self._runner = runner
 
-    def answer(self, task: ClaimedTask, stopwatch: Stopwatch) -> bytes:
-        """Return the report of :class:`inference.warm_up.WarmUp`."""
+    def answer(self, task: ClaimedTask, stopwatch: Stopwatch) -> Steps:
+        """Answer with the report of :class:`inference.warm_up.WarmUp`."""
+        yield from ()  # it runs its batches itself
         network_id: int = task.request["network_id"]
         try:
             network = self._networks.get_by_id(network_id)

@@ -1,17 +1,21 @@
 """What a handler of one kind of task promises to the runner."""
 
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
+from concurrent.futures import Future
 from typing import Any, Protocol
 
 from store.task_records import ClaimedTask
 from workers.stopwatch import Stopwatch
 
+Steps = Generator[Future[Any], None, bytes]
+"""The run of a task: yields the future of each batch before it waits for it, and returns the data as JSON text."""
+
 
 class TaskHandler(Protocol):
     """Answers tasks of one kind."""
 
-    def answer(self, task: ClaimedTask, stopwatch: Stopwatch) -> bytes:
-        """Return the task's data as JSON text, and note on the stopwatch where the time went.
+    def answer(self, task: ClaimedTask, stopwatch: Stopwatch) -> Steps:
+        """Return the steps to the task's data, which note on the stopwatch where the time went.
 
         Raises:
             TaskFailure, InferenceError, FetchError: with the sentence that its owner is told.

@@ -10,6 +10,7 @@ from store.errors import NotFound
 from store.task_records import ClaimedTask
 from workers.catalogue import Catalogue
 from workers.errors import TaskFailure
+from workers.handlers import Steps
 from workers.image_inputs import ImageInputs
 from workers.networks import NetworkRunner
 from workers.stopwatch import Stage, Stopwatch
@@ -25,8 +26,8 @@ class TensorsHandler:
         self._networks = networks
         self._images = images
 
-    def answer(self, task: ClaimedTask, stopwatch: Stopwatch) -> bytes:
-        """Return ``{"tensors": [{"name", "shape", "data"}]}``: row-major, the batch dimension kept with size 1."""
+    def answer(self, task: ClaimedTask, stopwatch: Stopwatch) -> Steps:
+        """Answer with ``{"tensors": [{"name", "shape", "data"}]}``: row-major, the batch dimension kept with size 1."""
         try:
             network = self._catalogue.network(task.request["network_id"])
         except NotFound as error:
@@ -35,6 +36,7 @@ class TensorsHandler:
         stopwatch.lap(Stage.LOAD)
         prepared = self._images.prepare(task, loaded, stopwatch)
         answer = self._networks.submit(network, loaded, [image.tensor for image in prepared])
+        yield answer
         tensors = answer.result()
         stopwatch.batch_lap(answer.batch)
         names = task.request["output_tensors"] or list(tensors)

@@ -39,15 +39,17 @@ class Leases:
         self._thread.join()
 
     @contextmanager
-    def held(self, task: ClaimedTask) -> Iterator[None]:
-        """Keep the lease of a task alive while the block runs."""
+    def held(self, *tasks: ClaimedTask) -> Iterator[None]:
+        """Keep the leases of tasks alive while the block runs."""
         with self._lock:
-            self._held[task.id, task.attempt] = task
+            for task in tasks:
+                self._held[task.id, task.attempt] = task
         try:
             yield
         finally:
             with self._lock:
-                del self._held[task.id, task.attempt]
+                for task in tasks:
+                    del self._held[task.id, task.attempt]
 
     def held_now(self) -> list[ClaimedTask]:
         """Return the tasks that this process is running."""

@@ -32,7 +32,7 @@ def serve(settings: Settings) -> int:
     require_current_schema(settings.database_url)
     name = f"{socket.gethostname()}-{os.getpid()}"
     parts = assemble(settings, name)
-    app = create_celery_app(settings, parts.runner.run)
+    app = create_celery_app(settings, parts.runner.run, parts.in_hand)
     parts.leases.start()
     parts.reconciler.start()
     watch_device(parts.batcher, settings.device_timeout_seconds)

@@ -13,6 +13,7 @@ from store.records import RunnableVersion
 from store.task_records import ClaimedTask
 from workers.catalogue import REMEMBERED, Catalogue
 from workers.errors import TaskFailure
+from workers.handlers import Steps
 from workers.image_inputs import ImageInputs
 from workers.networks import NetworkRunner
 from workers.stopwatch import Stage, Stopwatch
@@ -27,8 +28,8 @@ class RecognitionHandler:
         self._images = images
         self._outputs = cached(LRUCache(REMEMBERED), key=_version_id, lock=threading.Lock())(_describe_outputs)
 
-    def answer(self, task: ClaimedTask, stopwatch: Stopwatch) -> bytes:
-        """Return ``{"outputs": [{"labels": {"predicted": [...], "discarded": [...]}}]}``."""
+    def answer(self, task: ClaimedTask, stopwatch: Stopwatch) -> Steps:
+        """Answer with ``{"outputs": [{"labels": {"predicted": [...], "discarded": [...]}}]}``."""
         try:
             runnable = self._catalogue.version(task.request["version_id"])
         except NotFound as error:
@@ -37,6 +38,7 @@ class RecognitionHandler:
         stopwatch.lap(Stage.LOAD)
         prepared = self._images.prepare(task, loaded, stopwatch)
         answer = self._networks.submit(runnable.network, loaded, [image.tensor for image in prepared])
+        yield answer
         tensors = answer.result()
         stopwatch.batch_lap(answer.batch)
         outputs = [

@@ -1,29 +1,27 @@
-"""Runs one task from claim to outcome, whatever its kind; the only place where unexpected errors are caught."""
+"""Runs tasks of any kind from claim to outcome: several together in one thread, if they came in one message."""
 
 import logging
 import time
-from collections.abc import Mapping
+from collections import deque
+from collections.abc import Mapping, Sequence
 
 from config.queues import TaskKind
 from config.settings import Settings
-from inference.errors import DeviceLostError, InferenceError
 from store.errors import Unavailable
 from store.task_ledger import AttemptsExhausted, LastAttempt, TaskLedger
-from store.task_records import ClaimedTask, Outcome
-from workers.errors import TaskFailure
-from workers.fetch import FetchError
+from store.task_records import Ending, Outcome
 from workers.gate import Gate
 from workers.handlers import TaskHandler
+from workers.in_hand import InHand
 from workers.leases import Leases
 from workers.stopwatch import Stopwatch
+from workers.task_run import TaskRun
 from workers.vital_signs import VitalSigns
-from workers.watchdog import end_process
 
 logger = logging.getLogger(__name__)
 
 FINISH_SECONDS = 60.0
 FINISH_PAUSE_SECONDS = 0.5
-INTERNAL_ERROR = "The task failed because of an internal error. The operator finds the details in the worker's log."
 
 
 class TaskRunner:
@@ -38,6 +36,7 @@ class TaskRunner:
         handlers: Mapping[TaskKind, TaskHandler],
         *,
         signs: VitalSigns,
+        in_hand: InHand,
     ) -> None:
         self._settings = settings
         self._worker = worker
@@ -45,72 +44,91 @@ class TaskRunner:
         self._leases = leases
         self._handlers = handlers
         self._signs = signs
+        self._in_hand = in_hand
         self._gate = Gate()
 
-    def run(self, task_id: str) -> None:
-        """Run a task if it still waits.
+    def run(self, *task_ids: str) -> None:
+        """Run those of the tasks that still wait.
 
-        If a backing service is away, the task stays pending and is enqueued again when its lease has run out.
+        If a backing service is away, a task stays pending and is enqueued again when its lease has run out.
         """
+        self._in_hand.begin(len(task_ids))
         try:
-            try:
-                with self._gate.side_by_side():
-                    self._run(task_id, alone=False)
-            except LastAttempt:
+            with self._gate.side_by_side():
+                suspects = self._run(task_ids, alone=False)
+            for task_id in suspects:
                 with self._gate.alone():
-                    self._run(task_id, alone=True)
+                    self._run([task_id], alone=True)
         except Unavailable as error:
-            logger.warning("Task %s waits for a backing service: %s", task_id, error)
+            logger.warning("Tasks %s wait for a backing service: %s", ", ".join(task_ids), error)
+        finally:
+            self._in_hand.end(len(task_ids))
 
-    def _run(self, task_id: str, *, alone: bool) -> None:
+    def _run(self, task_ids: Sequence[str], *, alone: bool) -> list[str]:
+        """Run tasks and return the IDs of those that may be run alone only."""
         lease_seconds, max_attempts = self._settings.lease_seconds, self._settings.max_attempts
-        try:
-            task = self._ledger.claim(task_id, self._worker, lease_seconds, max_attempts, alone=alone)
-        except AttemptsExhausted as error:
-            self._handlers[error.task.kind].gave_up(error.task.request, str(error))
-            self._finish(error.task, Outcome(error=str(error)), Stopwatch(), attempt=None)
-            return
-        if task is not None:
-            with self._leases.held(task):
-                self._answer(task)
+        claims = self._ledger.claim_many(task_ids, self._worker, lease_seconds, max_attempts, alone=alone)
+        runs = deque[TaskRun]()
+        suspects = []
+        for task_id, claim in zip(task_ids, claims, strict=True):
+            if isinstance(claim, LastAttempt):
+                suspects.append(task_id)
+            elif isinstance(claim, AttemptsExhausted):
+                self._give_up(claim)
+            elif claim is not None:
+                runs.append(TaskRun(claim, self._handlers[claim.kind]))
+        with self._leases.held(*(run.task for run in runs)):
+            self._answer(runs)
+        return suspects
 
-    def _answer(self, task: ClaimedTask) -> None:
-        stopwatch = Stopwatch()
-        try:
-            outcome = self._outcome(task, stopwatch)
-        except Unavailable:
-            self._ledger.postpone(task)
-            raise
-        self._finish(task, outcome, stopwatch, attempt=task.attempt)
+    def _answer(self, runs: deque[TaskRun]) -> None:
+        """Go on with all runs to their ends; those whose batch has run go on together."""
+        for run in runs:
+            run.go_on()
+        while runs:
+            first = runs.popleft()
+            went_on = [first, *(run for run in runs if _is_ready(run))]
+            for run in went_on:
+                if run.batch is not None:
+                    run.go_on()
+            self._finish([run for run in went_on if run.outcome is not None])
+            self._postpone([run for run in went_on if run.postponed is not None])
+            waiting = [run for run in (*runs, first) if run.outcome is None and run.postponed is None]
+            runs = deque(waiting)
 
-    def _finish(self, task: ClaimedTask, outcome: Outcome, stopwatch: Stopwatch, *, attempt: int | None) -> None:
-        """Write the outcome, and wait for Redis if it is away: work that is done should not be lost."""
+    def _postpone(self, runs: Sequence[TaskRun]) -> None:
+        for run in runs:
+            logger.warning("Task %s waits for a backing service: %s", run.task.id, run.postponed)
+            self._ledger.postpone(run.task)
+
+    def _give_up(self, exhausted: AttemptsExhausted) -> None:
+        task, reason = exhausted.task, str(exhausted)
+        self._handlers[task.kind].gave_up(task.request, reason)
+        outcome = Outcome(error=reason)
+        [ended] = self._written([Ending(task.id, None, outcome)])
+        if ended:
+            self._signs.task_ended(task, outcome, Stopwatch(), 0.0)
+
+    def _finish(self, runs: Sequence[TaskRun]) -> None:
         started = time.monotonic()
-        deadline = started + FINISH_SECONDS
-        while True:
+        ended = self._written([ending for run in runs if (ending := run.ending) is not None])
+        seconds = time.monotonic() - started
+        for run, has_ended in zip(runs, ended, strict=True):
+            if has_ended and run.outcome is not None:
+                self._signs.task_ended(run.task, run.outcome, run.stopwatch, seconds)
+
+    def _written(self, endings: Sequence[Ending]) -> list[bool]:
+        """Write outcomes, and wait for Redis if it is away: work that is done should not be lost."""
+        deadline = time.monotonic() + FINISH_SECONDS
+        while endings:
             try:
-                if self._ledger.finish(task.id, attempt, outcome):
-                    self._signs.task_ended(task, outcome, stopwatch, time.monotonic() - started)
-                return
+                return self._ledger.finish_many(endings)
             except Unavailable:
                 if time.monotonic() > deadline:
                     raise
                 time.sleep(FINISH_PAUSE_SECONDS)
+        return []
 
-    def _outcome(self, task: ClaimedTask, stopwatch: Stopwatch) -> Outcome:
-        handler = self._handlers[task.kind]
-        try:
-            data = handler.answer(task, stopwatch)
-            return Outcome(data=data, stages=stopwatch.to_json())
-        except Unavailable:
-            raise
-        except DeviceLostError as error:
-            # The lease runs out and another process tries; attempts are counted, should this task be to blame.
-            end_process(f"The device failed: {error}")
-        except (TaskFailure, InferenceError, FetchError) as error:
-            reason = str(error)
-        except Exception:
-            logger.exception("Task %s failed.", task.id)
-            reason = INTERNAL_ERROR
-        handler.gave_up(task.request, reason)
-        return Outcome(error=reason, stages=stopwatch.to_json())
+
+def _is_ready(run: TaskRun) -> bool:
+    return run.batch is None or run.batch.done()

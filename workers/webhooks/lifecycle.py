@@ -16,7 +16,7 @@ from store.migrate import require_current_schema
 from store.redis_connection import connect
 from store.task_ledger import TaskLedger
 from store.webhook_ledger import WebhookLedger
-from workers.broker import Consumer, outlive_broker
+from workers.broker import Consumer, use_own_transport
 from workers.webhooks.delivery import Deliverer
 from workers.webhooks.dispatcher import Dispatcher, announcer
 from workers.webhooks.sender import WebhookSender
@@ -55,7 +55,7 @@ def serve(settings: Settings) -> int:
 
 
 def _celery_app(settings: Settings, deliverer: Deliverer) -> Celery:
-    outlive_broker()
+    use_own_transport()
     app = Celery("recoq-webhooks", set_as_current=False)
     app.conf.update(celery_options(settings))
     app.conf.worker_consumer = Consumer

@@ -1,8 +1,10 @@
-"""A worker takes several messages in one round trip, and never more than it has threads for."""
+"""A worker takes several messages in one round trip, delivers them as one, and takes no more than it has room for."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
+from typing import Any
 
+import orjson
 import pytest
 import redis
 from kombu import Connection, Consumer, Message
@@ -12,8 +14,8 @@ from config.settings import read_settings
 from store.redis_connection import connect
 from store.task_ledger import TaskLedger
 from store.task_records import NewTask
-from workers.broker import MOST_AT_ONCE
-from workers.celery_app import create_celery_app
+from workers.celery_app import LARGEST_GROUP, create_celery_app, most_at_once
+from workers.in_hand import InHand
 
 QUEUE = "recoq.normal.1"
 Drain = Callable[[int], list[Message]]
@@ -26,15 +28,29 @@ def client(empty_redis: str) -> Iterator[redis.Redis]:
 
 
 @pytest.fixture
-def broker(empty_redis: str) -> Iterator[Connection]:
-    app = create_celery_app(replace(read_settings(), redis_url=empty_redis), lambda task_id: None)
+def in_hand() -> InHand:
+    return InHand()
+
+
+@pytest.fixture
+def broker(empty_redis: str, in_hand: InHand, monkeypatch: pytest.MonkeyPatch) -> Iterator[Connection]:
+    monkeypatch.setattr("os.cpu_count", lambda: 1)
+    app = create_celery_app(replace(read_settings(), redis_url=empty_redis), lambda *task_ids: None, in_hand)
     with app.connection_for_read() as connection:
         yield connection
 
 
-def submit(client: redis.Redis, count: int) -> list[str]:
+STAGED = {"inputs": [{"source": {"staged": 0}}]}
+FETCHED = {"inputs": [{"source": {"url": "http://example.com/a.jpg"}}]}
+
+
+def submit(client: redis.Redis, count: int, request: Mapping[str, Any] = STAGED) -> list[str]:
     ledger = TaskLedger(client, 60)
-    return [ledger.submit(NewTask(1, TaskKind.RECOGNITION, {}, [b""], Priority.NORMAL)) for _ in range(count)]
+    return [ledger.submit(NewTask(1, TaskKind.RECOGNITION, request, [b""], Priority.NORMAL)) for _ in range(count)]
+
+
+def ids_of(messages: list[Message]) -> list[list[str]]:
+    return [message.decode()[0] for message in messages]
 
 
 def received(broker: Connection, prefetch: int) -> list[Message]:
@@ -47,17 +63,34 @@ def received(broker: Connection, prefetch: int) -> list[Message]:
     return messages
 
 
-def test_messages_behind_the_first_come_along_in_order(client: redis.Redis, broker: Connection) -> None:
+def test_messages_behind_the_first_come_along_as_one_in_order(client: redis.Redis, broker: Connection) -> None:
     ids = submit(client, 10)
-    assert [message.headers["id"] for message in received(broker, 8)] == ids[:MOST_AT_ONCE]
-    assert client.llen(QUEUE) == 10 - MOST_AT_ONCE
+    assert ids_of(received(broker, 32)) == [ids[:LARGEST_GROUP]]
+    assert client.llen(QUEUE) == 10 - LARGEST_GROUP
 
 
-@pytest.mark.parametrize("threads", [1, 2])
-def test_no_more_come_than_there_are_threads(client: redis.Redis, broker: Connection, threads: int) -> None:
-    submit(client, 10)
-    assert len(received(broker, threads)) == threads
-    assert client.llen(QUEUE) == 10 - threads
+def test_tasks_that_fetch_are_run_by_threads_of_their_own(client: redis.Redis, broker: Connection) -> None:
+    ids = submit(client, 2) + submit(client, 2, FETCHED) + submit(client, 2)
+    assert ids_of(received(broker, 32)) == [ids[:2], [ids[2]], [ids[3]], ids[4:]]
+
+
+@pytest.mark.parametrize("room", [1, 2])
+def test_no_more_come_than_there_is_room_for(client: redis.Redis, broker: Connection, room: int) -> None:
+    ids = submit(client, 10)
+    assert ids_of(received(broker, room)) == [ids[:room]]
+    assert client.llen(QUEUE) == 10 - room
+
+
+def test_tasks_that_are_being_run_take_room(client: redis.Redis, broker: Connection, in_hand: InHand) -> None:
+    in_hand.begin(29)
+    ids = submit(client, 10)
+    assert ids_of(received(broker, 32)) == [ids[:3]]
+
+
+def test_groups_leave_work_for_all_cores() -> None:
+    assert most_at_once(threads=32, cores=2) == LARGEST_GROUP
+    assert most_at_once(threads=32, cores=8) == 2
+    assert most_at_once(threads=4, cores=8) == 1
 
 
 def test_a_single_message_comes_alone(client: redis.Redis, broker: Connection) -> None:
@@ -73,7 +106,8 @@ def test_nothing_is_noted_in_redis_of_messages_in_hand(client: redis.Redis, brok
 
 
 def test_messages_in_hand_go_back_when_the_worker_leaves(client: redis.Redis, broker: Connection) -> None:
-    submit(client, 2)
+    ids = submit(client, 3)
     received(broker, 8)
     broker.release()
-    assert client.llen(QUEUE) == 2
+    waiting = [orjson.loads(message)["headers"]["id"] for message in client.lrange(QUEUE, 0, -1)]
+    assert waiting[::-1] == ids  # the next one is the last of the list

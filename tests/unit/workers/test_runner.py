@@ -4,6 +4,7 @@ import logging
 import threading
 import time
 from collections.abc import Iterator, Mapping
+from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -23,10 +24,13 @@ from store.task_recovery import TaskRecovery
 from store.telemetry.series import ENDED, STAGE_SECONDS
 from store.telemetry.telemetry import Telemetry
 from workers.errors import TaskFailure
+from workers.handlers import Steps
+from workers.in_hand import InHand
 from workers.leases import Leases
 from workers.reconcile import Reconciler
-from workers.runner import INTERNAL_ERROR, TaskRunner
+from workers.runner import TaskRunner
 from workers.stopwatch import Stage, Stopwatch
+from workers.task_run import INTERNAL_ERROR
 from workers.vital_signs import VitalSigns
 
 ACCOUNT = 1
@@ -40,8 +44,12 @@ class Handler:
     seconds: float = 0
     asked: list[str] = field(default_factory=list)
     given_up: list[str] = field(default_factory=list)
+    batch: "Future[None] | None" = None
 
-    def answer(self, task: ClaimedTask, stopwatch: Stopwatch) -> bytes:
+    def answer(self, task: ClaimedTask, stopwatch: Stopwatch) -> Steps:
+        if self.batch is not None:
+            yield self.batch
+            self.batch.result(20)
         self.asked.append(task.id)
         time.sleep(self.seconds)
         stopwatch.lap(Stage.DECODE)
@@ -62,10 +70,12 @@ class Worker:
     recovery: TaskRecovery
     leases: Leases
     telemetry: Telemetry
+    in_hand: InHand = field(default_factory=InHand)
 
     def runner(self, handler: Handler) -> TaskRunner:
         handlers = {TaskKind.DEPLOYMENT: handler}
-        return TaskRunner(self.settings, "w1", self.ledger, self.leases, handlers, signs=VitalSigns(self.telemetry))
+        signs = VitalSigns(self.telemetry)
+        return TaskRunner(self.settings, "w1", self.ledger, self.leases, handlers, signs=signs, in_hand=self.in_hand)
 
     def submit(self) -> str:
         return self.ledger.submit(NewTask(ACCOUNT, TaskKind.DEPLOYMENT, {"network_id": 5}))
@@ -162,16 +172,58 @@ def test_attempt_without_a_backing_service_does_not_count(worker: Worker) -> Non
 
 
 def test_answer_waits_for_redis(worker: Worker, monkeypatch: pytest.MonkeyPatch) -> None:
-    task_id, finish, failures = worker.submit(), worker.ledger.finish, [Unavailable("Away."), Unavailable("Away.")]
+    failures = [Unavailable("Away."), Unavailable("Away.")]
+    task_id, finish = worker.submit(), worker.ledger.finish_many
 
-    def finish_at_last(*arguments: Any) -> bool:
+    def finish_at_last(endings: Any) -> list[bool]:
         if failures:
             raise failures.pop()
-        return finish(*arguments)
+        return finish(endings)
 
-    monkeypatch.setattr(worker.ledger, "finish", finish_at_last)
+    monkeypatch.setattr(worker.ledger, "finish_many", finish_at_last)
     worker.runner(Handler(b'"kept"')).run(task_id)
     assert worker.get(task_id).data == b'"kept"'
+
+
+def test_tasks_of_one_message_wait_for_their_batches_together(worker: Worker) -> None:
+    ids, batch = [worker.submit() for _ in range(3)], Future()
+    handler = Handler(b'"done"', batch=batch)
+    thread = threading.Thread(target=worker.runner(handler).run, args=ids)
+    thread.start()
+    while len(worker.leases.held_now()) < 3:
+        time.sleep(0.01)
+    assert worker.in_hand.running(lambda: None) == 3
+    assert {worker.get(task_id).status for task_id in ids} == {"pending"}
+    batch.set_result(None)
+    thread.join(20)
+    assert handler.asked == ids
+    assert [worker.get(task_id).data for task_id in ids] == [b'"done"'] * 3
+    assert worker.in_hand.running(lambda: None) == 0
+
+
+def test_what_becomes_of_one_task_of_a_message_leaves_the_others_alone(worker: Worker) -> None:
+    class Moody(Handler):
+        def answer(self, task: ClaimedTask, stopwatch: Stopwatch) -> Steps:
+            self.outcome = outcomes[task.id]
+            return (yield from super().answer(task, stopwatch))
+
+    bad, good, late, gone = (worker.submit() for _ in range(4))
+    worker.ledger.cancel(ACCOUNT, gone)
+    outcomes = {bad: TaskFailure("The image is bad."), good: b'"good"', late: Unavailable("Away.")}
+    worker.runner(Moody()).run(bad, good, late, gone)
+    assert worker.get(bad).error == "The image is bad."
+    assert worker.get(good).data == b'"good"'
+    assert worker.get(late).status == "pending"
+    assert worker.get(gone).error == "Cancelled."
+
+
+def test_room_is_told_of_once_it_is_there(worker: Worker) -> None:
+    woken: list[str] = []
+    worker.in_hand.begin(2)
+    assert worker.in_hand.running(lambda: woken.append("woken")) == 2
+    worker.in_hand.end(1)
+    worker.in_hand.end(1)
+    assert woken == ["woken"]
 
 
 def test_last_attempt_is_made_alone(worker: Worker) -> None:
@@ -180,7 +232,8 @@ def test_last_attempt_is_made_alone(worker: Worker) -> None:
     running, release, runner_saw = threading.Event(), threading.Event(), []
 
     class Meeting(Handler):
-        def answer(self, task: ClaimedTask, stopwatch: Stopwatch) -> bytes:
+        def answer(self, task: ClaimedTask, stopwatch: Stopwatch) -> Steps:
+            yield from ()
             runner_saw.append(task.id)
             running.set()
             assert release.wait(20)

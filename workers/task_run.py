@@ -1,0 +1,66 @@
+"""One task on its way through a worker: its handler's steps, and how it ended.
+
+A handler is a generator, which yields the future of each batch that it waits for. So one thread can have several tasks
+in the same batch.
+"""
+
+import logging
+from collections.abc import Generator
+from concurrent.futures import Future
+from typing import Any
+
+from inference.errors import DeviceLostError, InferenceError
+from store.errors import Unavailable
+from store.task_records import ClaimedTask, Ending, Outcome
+from workers.errors import TaskFailure
+from workers.fetch import FetchError
+from workers.handlers import TaskHandler
+from workers.stopwatch import Stopwatch
+from workers.watchdog import end_process
+
+logger = logging.getLogger(__name__)
+
+INTERNAL_ERROR = "The task failed because of an internal error. The operator finds the details in the worker's log."
+
+
+class TaskRun:
+    """A claimed task that is being run; the only place where unexpected errors are caught.
+
+    After each ``go_on``, it waits for ``batch``, or has an ``outcome``, or is ``postponed``.
+    """
+
+    def __init__(self, task: ClaimedTask, handler: TaskHandler) -> None:
+        self.task = task
+        self.stopwatch = Stopwatch()
+        self.batch: Future[Any] | None = None
+        self.outcome: Outcome | None = None
+        self.postponed: Unavailable | None = None
+        self._handler = handler
+        self._steps: Generator[Future[Any], None, bytes] = handler.answer(task, self.stopwatch)
+
+    @property
+    def ending(self) -> Ending | None:
+        """What the ledger is to be told, if it has ended."""
+        return None if self.outcome is None else Ending(self.task.id, self.task.attempt, self.outcome)
+
+    def go_on(self) -> None:
+        """Run until the next wait for a batch, or to the end; waits for the batch of the last time."""
+        self.batch = None
+        try:
+            self.batch = next(self._steps)
+        except StopIteration as end:
+            self.outcome = Outcome(data=end.value, stages=self.stopwatch.to_json())
+        except Unavailable as error:
+            self.postponed = error
+        except DeviceLostError as error:
+            # The lease runs out and another process tries; attempts are counted, should this task be to blame.
+            end_process(f"The device failed: {error}")
+        except (TaskFailure, InferenceError, FetchError) as error:
+            self._fail(str(error))
+        except Exception:
+            logger.exception("Task %s failed.", self.task.id)
+            self._fail(INTERNAL_ERROR)
+
+    def _fail(self, reason: str) -> None:
+        self._handler.gave_up(self.task.request, reason)
+        self.outcome = Outcome(error=reason, stages=self.stopwatch.to_json())
