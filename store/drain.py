@@ -1,6 +1,7 @@
-"""How fast tasks end, as the ledger counts it: for the ``Retry-After`` of a full queue, and to see that it moves."""
+"""How fast tasks end, as the ledger counts it: for the ``Retry-After`` of a full queue, and to see that it moves.
 
-import time
+The ledger counts by the clock of Redis, so that is asked here as well.
+"""
 
 from redis import Redis
 
@@ -20,12 +21,20 @@ class Drain:
 
     def ended(self, periods: int = KEPT_PERIODS, account: str = ALL) -> int:
         """Return how many tasks of this account, or of all, ended in the current period and as many before it."""
-        current = int(time.time() // PERIOD_SECONDS)
-        with redis_errors_as_unavailable(), self._redis.pipeline(transaction=False) as pipeline:
-            for past in range(periods + 1):
-                pipeline.hget(f"{DRAINED_PREFIX}{current - past}", account)
-            return sum(int(count or 0) for count in pipeline.execute())
+        return self._ended(periods, account)[0]
 
     def rate(self, periods: int, account: str = ALL) -> float:
         """Return how many tasks a second ended in these periods."""
-        return self.ended(periods, account) / (periods * PERIOD_SECONDS + time.time() % PERIOD_SECONDS)
+        ended, seconds = self._ended(periods, account)
+        return ended / seconds
+
+    def _ended(self, periods: int, account: str) -> tuple[int, float]:
+        """Return how many tasks ended in these periods and the current one, and in how many seconds."""
+        with redis_errors_as_unavailable():
+            seconds, microseconds = self._redis.time()
+            current = seconds // PERIOD_SECONDS
+            with self._redis.pipeline(transaction=False) as pipeline:
+                for past in range(periods + 1):
+                    pipeline.hget(f"{DRAINED_PREFIX}{current - past}", account)
+                ended = sum(int(count or 0) for count in pipeline.execute())
+        return ended, periods * PERIOD_SECONDS + seconds % PERIOD_SECONDS + microseconds / 1_000_000

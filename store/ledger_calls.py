@@ -28,21 +28,21 @@ REMEMBERED_SECONDS = 24 * 3600  # for so long an idempotency key means the same 
 WEBHOOK_TTL_SECONDS = 25 * 3600  # an hour more than deliveries are tried, so that it can be seen how they went
 
 
-def submit_call(new: NewTask, now: float, limits: bytes) -> Call:
+def submit_call(new: NewTask, limits: bytes) -> Call:
     """Return the call of ``submit.lua`` that accepts a task within ``limits`` (JSON)."""
     keys = [COUNTER_KEY, WAITING_PREFIX + new.queue, BACKLOG_KEY, PENDING_NETWORKS_KEY, new.queue, DEADLINES_KEY]
     arguments: list[Any] = [TASK_PREFIX, INPUTS_PREFIX, new.account_id, new.kind.value, new.queue]
-    arguments += [orjson.dumps(new.request), now, new.request.get("version_id", ""), limits]
+    arguments += [orjson.dumps(new.request), new.request.get("version_id", ""), limits]
     arguments += [new.network_id, PENDING_PREFIX]
     arguments += [message_template(new.kind, new.queue, together=new.together), ID_PLACEHOLDER, TAG_PLACEHOLDER]
-    return keys, [*arguments, orjson.dumps(_options(new, now)), *new.inputs]
+    return keys, [*arguments, orjson.dumps(_options(new)), *new.inputs]
 
 
-def _options(new: NewTask, now: float) -> dict[str, Any]:
+def _options(new: NewTask) -> dict[str, Any]:
     """Return what most tasks do not have."""
     options: dict[str, Any] = {}
     if new.deadline_seconds is not None:
-        options["deadline"] = now + new.deadline_seconds
+        options["deadline"] = new.deadline_seconds
     if new.awaited_on is not None:
         options["awaited"] = new.awaited_on
     if new.webhook is not None:
@@ -61,11 +61,11 @@ def claim_call(task_id: str, arguments: Sequence[Any]) -> Call:
     return [TASK_PREFIX + task_id, INPUTS_PREFIX + task_id, LEASES_KEY, DEADLINES_KEY], [task_id, *arguments]
 
 
-def finish_call(ending: Ending, now: float, ttl_seconds: int) -> Call:
+def finish_call(ending: Ending, ttl_seconds: int) -> Call:
     """Return the call of ``finish.lua`` that ends a task, whose record is kept for ``ttl_seconds``."""
     task_id, outcome = ending.task_id, ending.outcome
     keys = [TASK_PREFIX + task_id, INPUTS_PREFIX + task_id, LEASES_KEY, BACKLOG_KEY, PENDING_NETWORKS_KEY]
-    arguments: list[Any] = [task_id, "" if ending.attempt is None else ending.attempt, outcome.status.value]
-    arguments += [outcome.error or "", outcome.data or b"", now, ttl_seconds]
+    arguments: list[Any] = [task_id, "" if ending.fence is None else ending.fence, outcome.status.value]
+    arguments += [outcome.error or "", outcome.data or b"", ttl_seconds]
     arguments += [WAITING_PREFIX, outcome.stages or b"", DRAINED_PREFIX, PENDING_PREFIX]
     return [*keys, DEADLINES_KEY, WEBHOOKS_KEY], [*arguments, WEBHOOKS_CHANNEL, WEBHOOK_TTL_SECONDS]

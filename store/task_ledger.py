@@ -4,10 +4,10 @@ The API submits and reads, the workers claim and finish. A Celery message is onl
 may run is decided here, under leases, and the first final state wins, so running a task twice is harmless. Everything
 that must not be torn apart is one Lua script (``store/lua``).
 
-``task_keys`` lists its keys, ``task_recovery`` finds what was lost. Times are seconds since the epoch.
+``task_keys`` lists its keys, ``task_recovery`` finds what was lost. Times are seconds since the epoch by the clock of
+Redis (``lua/clock.lua``): those of hosts may differ.
 """
 
-import time
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -60,12 +60,12 @@ class TaskLedger:
         self._backlog = Backlog(redis)
         self._limits = limits.as_json()
         self._ttl = task_ttl_seconds
-        self._submit = ledger_script(redis, "backlog", "networks", "idempotency", "submit")
+        self._submit = ledger_script(redis, "clock", "backlog", "networks", "idempotency", "submit")
         self._discard = ledger_script(redis, "backlog", "networks", "ended", "discard")
-        self._claim = ledger_script(redis, "claim")
-        self._finish = ledger_script(redis, "backlog", "networks", "ended", "webhooks", "finish")
-        self._renew = ledger_script(redis, "renew")
-        self._find_overdue = ledger_script(redis, "find_overdue")
+        self._claim = ledger_script(redis, "clock", "claim")
+        self._finish = ledger_script(redis, "clock", "backlog", "networks", "ended", "webhooks", "finish")
+        self._renew = ledger_script(redis, "clock", "renew")
+        self._find_overdue = ledger_script(redis, "clock", "find_overdue")
         self._postpone = ledger_script(redis, "postpone")
 
     def check(self) -> None:
@@ -101,9 +101,8 @@ class TaskLedger:
         """
         for account_id in {each.account_id for each in new}:
             self._backlog.check_memory(account_id)
-        now = time.time()
         with redis_errors_as_unavailable():
-            answers = self._submit.run_many([submit_call(each, now, self._limits) for each in new])
+            answers = self._submit.run_many([submit_call(each, self._limits) for each in new])
         return [self._outcome(each, *answer) for each, answer in zip(new, answers, strict=True)]
 
     def _outcome(self, new: NewTask, answer: bytes, is_new: int | None = None) -> Acceptance | StoreError:
@@ -169,7 +168,7 @@ class TaskLedger:
     def end_overdue(self) -> int:
         """End the tasks that have not started before their deadline, at most a thousand; return how many."""
         with redis_errors_as_unavailable():
-            found = self._find_overdue(keys=[DEADLINES_KEY], args=[TASK_PREFIX, time.time(), MOST_OVERDUE_AT_ONCE])
+            found = self._find_overdue(keys=[DEADLINES_KEY], args=[TASK_PREFIX, MOST_OVERDUE_AT_ONCE])
         return sum(self._end_unrun(task_id.decode(), OVERDUE) for task_id in found)
 
     def _end_unrun(self, task_id: str, outcome: Outcome) -> bool:
@@ -202,14 +201,13 @@ class TaskLedger:
         self, task_ids: Sequence[str], worker: str, lease_seconds: float, max_attempts: int, *, alone: bool = False
     ) -> list[ClaimedTask | AttemptsExhausted | LastAttempt | None]:
         """Take pending tasks, each as ``claim`` does or with its error, in one round trip."""
-        now = time.time()
-        arguments: list[Any] = [worker, now, now + lease_seconds, max_attempts, WAITING_PREFIX, int(alone)]
+        arguments: list[Any] = [worker, lease_seconds, max_attempts, WAITING_PREFIX, int(alone)]
         with redis_errors_as_unavailable():
             answers = self._claim.run_many([claim_call(task_id, arguments) for task_id in task_ids])
-        return [self._claimed(task_id, now, *answer) for task_id, answer in zip(task_ids, answers, strict=True)]
+        return [self._claimed(task_id, *answer) for task_id, answer in zip(task_ids, answers, strict=True)]
 
     def _claimed(
-        self, task_id: str, now: float, verdict: bytes, *record: Any
+        self, task_id: str, verdict: bytes, *record: Any
     ) -> ClaimedTask | AttemptsExhausted | LastAttempt | None:
         if verdict == b"overdue":
             self._end_unrun(task_id, OVERDUE)
@@ -217,40 +215,40 @@ class TaskLedger:
             return LastAttempt(task_id)
         if not record:
             return None
-        attempt, kind, request, inputs, account, created = record
+        attempt, fence, kind, request, inputs, account, queued_seconds = record
         task = ClaimedTask(
             id=task_id,
             account_id=int(account),
             kind=TaskKind(kind.decode()),
             attempt=attempt,
+            fence=fence,
             request=orjson.loads(request),
             inputs=inputs,
-            queued_seconds=max(0.0, now - float(created)),
+            queued_seconds=max(0.0, float(queued_seconds)),
         )
         return AttemptsExhausted(task) if verdict == b"exhausted" else task
 
-    def finish(self, task_id: str, attempt: int | None, outcome: Outcome) -> bool:
+    def finish(self, task_id: str, fence: int | None, outcome: Outcome) -> bool:
         """End a task and drop its inputs; true if this call ended it.
 
-        With an ``attempt``, the outcome counts only if no later attempt has begun.
+        With the ``fence`` of a claim, the outcome counts only if there was no later claim.
         """
-        [ended] = self.finish_many([Ending(task_id, attempt, outcome)])
+        [ended] = self.finish_many([Ending(task_id, fence, outcome)])
         return ended
 
     def finish_many(self, endings: Sequence[Ending]) -> list[bool]:
         """End tasks, each as ``finish`` does, in one round trip."""
-        now = time.time()
         with redis_errors_as_unavailable():
-            answers = self._finish.run_many([finish_call(each, now, self._ttl) for each in endings])
+            answers = self._finish.run_many([finish_call(each, self._ttl) for each in endings])
         return [bool(answer) for answer in answers]
 
     def renew(self, claimed: Iterable[ClaimedTask], lease_seconds: float) -> None:
-        """Extend the leases of tasks that are being worked on, unless a later attempt has begun."""
-        attempts = [value for task in claimed for value in (task.id, task.attempt)]
+        """Extend the leases of tasks that are being worked on, unless there was a later claim."""
+        claims = [value for task in claimed for value in (task.id, task.fence)]
         with redis_errors_as_unavailable():
-            self._renew(keys=[LEASES_KEY], args=[TASK_PREFIX, time.time() + lease_seconds, *attempts])
+            self._renew(keys=[LEASES_KEY], args=[TASK_PREFIX, lease_seconds, *claims])
 
     def postpone(self, claimed: ClaimedTask) -> None:
         """Let a task be tried again when its lease has run out, as if it had not been tried now."""
         with redis_errors_as_unavailable():
-            self._postpone(keys=[TASK_PREFIX + claimed.id], args=[claimed.attempt])
+            self._postpone(keys=[TASK_PREFIX + claimed.id], args=[claimed.fence])

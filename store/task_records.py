@@ -144,14 +144,16 @@ class TaskRecord:
 class ClaimedTask:
     """A task that one worker may run now.
 
-    ``attempt`` counts from 1 and fences: an outcome is taken only from the latest attempt. ``queued_seconds`` is
-    the time from its acceptance until this claim.
+    ``attempt`` counts from 1; one that could not be made is taken back, so that two claims may be the same attempt. The
+    ``fence`` is higher with each claim: an outcome is taken from the latest only. ``queued_seconds`` is the time from
+    its acceptance until this claim.
     """
 
     id: str
     account_id: int
     kind: TaskKind
     attempt: int
+    fence: int
     request: Mapping[str, Any]
     inputs: Sequence[bytes] = field(repr=False)
     queued_seconds: float
@@ -189,10 +191,10 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Ending:
-    """The outcome of a task by one of its attempts; without an ``attempt`` it counts whatever else was begun."""
+    """The outcome of a task by one of its claims; without a ``fence`` it counts whoever else has claimed the task."""
 
     task_id: str
-    attempt: int | None
+    fence: int | None
     outcome: Outcome
 
 

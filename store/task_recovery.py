@@ -4,7 +4,6 @@ Part of the ledger, for the workers' reconciler. Its cost is bounded: it looks a
 end of each queue, never at all tasks that wait.
 """
 
-import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -17,7 +16,7 @@ from store.task_keys import LEASES_KEY, MISSING_KEY, TASK_PREFIX, WAITING_PREFIX
 from store.task_records import ClaimedTask, FreeTask
 
 MOST_AT_ONCE = 2000
-SLACK_SECONDS = 1.0  # clocks differ between hosts, and a message follows its record by a moment
+SLACK_SECONDS = 1.0  # a message that is put back follows its record by a moment
 
 
 class TaskRecovery:
@@ -27,8 +26,8 @@ class TaskRecovery:
     """
 
     def __init__(self, redis: Redis) -> None:
-        self._find_lost = ledger_script(redis, "find_lost")
-        self._release = ledger_script(redis, "release")
+        self._find_lost = ledger_script(redis, "clock", "find_lost")
+        self._release = ledger_script(redis, "clock", "release")
 
     def find_lost(self, missing_for_seconds: float) -> list[FreeTask]:
         """Return pending tasks that nothing will start unless they are enqueued again, a few thousand at most.
@@ -36,8 +35,7 @@ class TaskRecovery:
         These are the tasks whose lease ran out, and those that still wait ``missing_for_seconds`` after a call of this
         method saw that they have no message. They are returned once.
         """
-        now = time.time()
-        arguments: list[Any] = [TASK_PREFIX, WAITING_PREFIX, now, now - missing_for_seconds]
+        arguments: list[Any] = [TASK_PREFIX, WAITING_PREFIX, missing_for_seconds]
         arguments += [SLACK_SECONDS, MOST_AT_ONCE, RECOVERY_QUEUE, *WORKER_QUEUES]
         keys = [LEASES_KEY, MISSING_KEY, WAITING_PREFIX + RECOVERY_QUEUE]
         with redis_errors_as_unavailable():
@@ -48,10 +46,10 @@ class TaskRecovery:
 
         Returns those that are free now; the others were ended or taken away before.
         """
-        attempts = [value for task in claimed for value in (task.id, task.attempt)]
+        claims = [value for task in claimed for value in (task.id, task.fence)]
         keys = [LEASES_KEY, WAITING_PREFIX + RECOVERY_QUEUE]
         with redis_errors_as_unavailable():
-            return _free_tasks(self._release(keys=keys, args=[TASK_PREFIX, RECOVERY_QUEUE, time.time(), *attempts]))
+            return _free_tasks(self._release(keys=keys, args=[TASK_PREFIX, RECOVERY_QUEUE, *claims]))
 
 
 def _free_tasks(flat: Sequence[bytes]) -> list[FreeTask]:

@@ -2,11 +2,11 @@
 
 When a task ends, the script that ends it lists the delivery as due. The webhook processes take due deliveries, try
 them, and settle them here. What is tried and not settled, because its process died, is due again a minute later.
-Times are seconds since the epoch.
+Times are seconds since the epoch
+by the clock of Redis (``lua/clock.lua``).
 """
 
 import random
-import time
 from dataclasses import dataclass
 
 from redis import Redis
@@ -25,13 +25,13 @@ JITTER = 0.1  # receivers that were away are not met by all deliveries at once
 
 @dataclass(frozen=True)
 class Delivery:
-    """One attempt to tell an account's receiver of a task that ended at ``ended``."""
+    """One attempt to tell an account's receiver of a task that ended ``age_seconds`` ago."""
 
     task_id: str
     account_id: int
     url: str
     attempt: int
-    ended: float
+    age_seconds: float
 
 
 class WebhookLedger:
@@ -39,26 +39,24 @@ class WebhookLedger:
 
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
-        self._hand_out = ledger_script(redis, "hand_out_webhooks")
-        self._begin = ledger_script(redis, "begin_webhook")
-        self._settle = ledger_script(redis, "settle_webhook")
+        self._hand_out = ledger_script(redis, "clock", "hand_out_webhooks")
+        self._begin = ledger_script(redis, "clock", "begin_webhook")
+        self._settle = ledger_script(redis, "clock", "settle_webhook")
 
     def hand_out(self) -> list[str]:
         """Return the IDs of tasks whose deliveries are due; no other caller gets them for a minute."""
-        now = time.time()
         with redis_errors_as_unavailable():
-            due = self._hand_out(keys=[WEBHOOKS_KEY], args=[now, now + AGAIN_SECONDS, MOST_AT_ONCE])
+            due = self._hand_out(keys=[WEBHOOKS_KEY], args=[AGAIN_SECONDS, MOST_AT_ONCE])
         return [task_id.decode() for task_id in due]
 
     def begin(self, task_id: str) -> Delivery | None:
         """Begin an attempt; None if there is nothing to deliver any more, or another process is at it."""
-        now = time.time()
         with redis_errors_as_unavailable():
-            found = self._begin(keys=_keys(task_id), args=[task_id, now, now + AGAIN_SECONDS])
+            found = self._begin(keys=_keys(task_id), args=[task_id, AGAIN_SECONDS])
         if found is None:
             return None
-        account, url, attempt, ended = found
-        return Delivery(task_id, int(account), url.decode(), attempt, float(ended))
+        account, url, attempt, age = found
+        return Delivery(task_id, int(account), url.decode(), attempt, float(age))
 
     def succeeded(self, delivery: Delivery) -> None:
         """Note that the receiver has taken it."""
@@ -66,19 +64,19 @@ class WebhookLedger:
 
     def failed(self, delivery: Delivery, error: str, *, for_good: bool = False) -> None:
         """Note why it could not be delivered, and try again later, unless it is too late or ``for_good``."""
-        again = time.time() + _delay_seconds(delivery.attempt)
-        if for_good or again > delivery.ended + GIVE_UP_SECONDS:
+        delay = _delay_seconds(delivery.attempt)
+        if for_good or delivery.age_seconds + delay > GIVE_UP_SECONDS:
             self._note(delivery, WebhookStatus.FAILED, error, None)
         else:
-            self._note(delivery, WebhookStatus.PENDING, error, again)
+            self._note(delivery, WebhookStatus.PENDING, error, delay)
 
-    def _note(self, delivery: Delivery, status: WebhookStatus, error: str, again: float | None) -> None:
+    def _note(self, delivery: Delivery, status: WebhookStatus, error: str, again_seconds: float | None) -> None:
         arguments: list[str | float] = [
             delivery.task_id,
             delivery.attempt,
             status.value,
             error,
-            "" if again is None else again,
+            "" if again_seconds is None else again_seconds,
         ]
         with redis_errors_as_unavailable():
             self._settle(keys=_keys(delivery.task_id), args=arguments)

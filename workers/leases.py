@@ -24,7 +24,7 @@ class Leases:
     def __init__(self, ledger: TaskLedger, lease_seconds: float) -> None:
         self._ledger = ledger
         self._lease_seconds = lease_seconds
-        self._held: dict[tuple[str, int], ClaimedTask] = {}  # by attempt: this process may have lost a lease to itself
+        self._held: dict[tuple[str, int], ClaimedTask] = {}  # by claim: this process may have lost a lease to itself
         self._lock = threading.Lock()
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._renew_until_stopped, name="leases", daemon=True)
@@ -43,13 +43,13 @@ class Leases:
         """Keep the leases of tasks alive while the block runs."""
         with self._lock:
             for task in tasks:
-                self._held[task.id, task.attempt] = task
+                self._held[task.id, task.fence] = task
         try:
             yield
         finally:
             with self._lock:
                 for task in tasks:
-                    del self._held[task.id, task.attempt]
+                    del self._held[task.id, task.fence]
 
     def held_now(self) -> list[ClaimedTask]:
         """Return the tasks that this process is running."""

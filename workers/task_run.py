@@ -41,7 +41,7 @@ class TaskRun:
     @property
     def ending(self) -> Ending | None:
         """What the ledger is to be told, if it has ended."""
-        return None if self.outcome is None else Ending(self.task.id, self.task.attempt, self.outcome)
+        return None if self.outcome is None else Ending(self.task.id, self.task.fence, self.outcome)
 
     def go_on(self) -> None:
         """Run until the next wait for a batch, or to the end; waits for the batch of the last time."""

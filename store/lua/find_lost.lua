@@ -3,14 +3,14 @@
 --
 -- Messages leave a queue in order of arrival, so who has waited for longer than the oldest message there has none in
 -- the queue. It may be on its way to the queue or in a worker's hands; the task counts as lost only if it still waits a
--- while after that was seen.
+-- while after that was seen. Stands after clock.lua.
 -- KEYS: leases, missing, waiting index of the recovery queue
--- ARGV: task prefix, waiting prefix, now (seconds), missing before (seconds), slack (seconds), most tasks,
+-- ARGV: task prefix, waiting prefix, missing for (seconds), slack (seconds), most tasks,
 --       recovery queue, all queues ...
 -- Returns id, kind, id, kind, ...
 local leases, missing, recovering = unpack(KEYS)
-local task_prefix, waiting_prefix, now, missing_before, slack, most, recovery_queue = unpack(ARGV)
-local lost = {}
+local task_prefix, waiting_prefix, missing_for, slack, most, recovery_queue = unpack(ARGV)
+local lost, now = {}, current_time()
 
 local function recover(id, was_claimed)
   local task = redis.call('HMGET', task_prefix .. id, 'kind', 'queue', 'status')
@@ -28,12 +28,12 @@ for _, id in ipairs(redis.call('ZRANGEBYSCORE', leases, '-inf', now, 'LIMIT', 0,
   recover(id, true)
 end
 
-for _, id in ipairs(redis.call('ZRANGEBYSCORE', missing, '-inf', missing_before, 'LIMIT', 0, most)) do
+for _, id in ipairs(redis.call('ZRANGEBYSCORE', missing, '-inf', now - missing_for, 'LIMIT', 0, most)) do
   redis.call('ZREM', missing, id)
   recover(id, false)
 end
 
-for index = 8, #ARGV do
+for index = 7, #ARGV do
   local waiting = waiting_prefix .. ARGV[index]
   local until_when = now
   local oldest = redis.call('LINDEX', ARGV[index], -1)

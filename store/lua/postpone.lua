@@ -1,7 +1,7 @@
 -- Takes an attempt back that could not be made for want of a backing service. The lease stays: when it runs out, the
 -- task is enqueued again.
--- KEYS: task    ARGV: attempt
-local task = redis.call('HMGET', KEYS[1], 'status', 'attempts')
+-- KEYS: task    ARGV: fence
+local task = redis.call('HMGET', KEYS[1], 'status', 'fence')
 if task[1] ~= 'pending' or task[2] ~= ARGV[1] then return 0 end
 redis.call('HINCRBY', KEYS[1], 'attempts', -1)
 return 1

@@ -1,7 +1,9 @@
--- Extends leases. One that was taken away is not brought back, and one that went to a later attempt is left alone.
--- KEYS: leases    ARGV: task prefix, lease end (seconds), id, attempt, id, attempt, ...
+-- Extends leases. One that was taken away is not brought back, and one that went to a later claim is left alone.
+-- Stands after clock.lua.
+-- KEYS: leases    ARGV: task prefix, lease (seconds), id, fence, id, fence, ...
+local lease_end = current_time() + ARGV[2]
 for index = 3, #ARGV, 2 do
-  if redis.call('HGET', ARGV[1] .. ARGV[index], 'attempts') == ARGV[index + 1] then
-    redis.call('ZADD', KEYS[1], 'XX', ARGV[2], ARGV[index])
+  if redis.call('HGET', ARGV[1] .. ARGV[index], 'fence') == ARGV[index + 1] then
+    redis.call('ZADD', KEYS[1], 'XX', lease_end, ARGV[index])
   end
 end

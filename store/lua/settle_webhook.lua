@@ -1,6 +1,6 @@
--- Notes how an attempt to deliver went, unless another one has begun since.
+-- Notes how an attempt to deliver went, unless another one has begun since. Stands after clock.lua.
 -- KEYS: task, webhooks
--- ARGV: id, attempt, status, error ('' for none), when to try again (seconds, '' for never)
+-- ARGV: id, attempt, status, error ('' for none), in how many seconds to try again ('' for never)
 local attempts = redis.call('HGET', KEYS[1], 'webhook_attempts')
 if attempts ~= ARGV[2] then return end
 redis.call('HSET', KEYS[1], 'webhook_status', ARGV[3], 'webhook_error', ARGV[4])
@@ -8,5 +8,5 @@ redis.call('HDEL', KEYS[1], 'webhook_busy_until')
 if ARGV[5] == '' then
   redis.call('ZREM', KEYS[2], ARGV[1])
 else
-  redis.call('ZADD', KEYS[2], ARGV[5], ARGV[1])
+  redis.call('ZADD', KEYS[2], current_time() + ARGV[5], ARGV[1])
 end

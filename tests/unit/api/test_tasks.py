@@ -40,7 +40,7 @@ def test_ended_task_tells_its_timing(admin: Caller, services: Services, tasks: l
     claimed = services.ledger.claim(task_id, "w1", 60, 3)
     assert claimed is not None
     stages = b'{"load":0.1,"fetch":0.2,"decode":3.5,"batch_size":null}'
-    services.ledger.finish(task_id, claimed.attempt, Outcome(data=b"{}", stages=stages))
+    services.ledger.finish(task_id, claimed.fence, Outcome(data=b"{}", stages=stages))
     timing = admin.get(f"/tasks/{task_id}").get_json()["timing"]
     assert 0 < timing["queued"] < timing["total"]
     assert (timing["attempts"], timing["version_id"], timing["worker"]) == (1, 41, "w1")

@@ -55,7 +55,7 @@ def test_task_that_has_started_in_time_may_run_past_its_deadline(ledger: TaskLed
     assert task is not None
     time.sleep(0.25)
     assert ledger.end_overdue() == 0
-    assert ledger.finish(task_id, task.attempt, Outcome(data=b"{}"))
+    assert ledger.finish(task_id, task.fence, Outcome(data=b"{}"))
 
 
 def test_ended_tasks_leave_no_deadline(ledger: TaskLedger, client: redis.Redis) -> None:

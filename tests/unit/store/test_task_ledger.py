@@ -92,7 +92,7 @@ def test_only_one_of_many_workers_gets_a_task(ledger: TaskLedger) -> None:
 def test_finished_task_has_its_data_expires_and_leaves_nothing_staged(ledger: TaskLedger, client: redis.Redis) -> None:
     task_id = ledger.submit(TASK)
     task = claim(ledger, task_id)
-    assert ledger.finish(task_id, task.attempt, Outcome(data=b'{"outputs": []}'))
+    assert ledger.finish(task_id, task.fence, Outcome(data=b'{"outputs": []}'))
     record = ledger.get(ACCOUNT, task_id)
     assert (record.status, record.data, record.error) == (TaskStatus.SUCCESS, b'{"outputs": []}', None)
     assert record.date_updated > record.date_created
@@ -117,7 +117,7 @@ def test_first_final_state_wins(ledger: TaskLedger) -> None:
     task_id = ledger.submit(TASK)
     task = claim(ledger, task_id)
     assert ledger.finish(task_id, None, Outcome(error="Cancelled."))
-    assert not ledger.finish(task_id, task.attempt, Outcome(data=b"{}"))
+    assert not ledger.finish(task_id, task.fence, Outcome(data=b"{}"))
     assert ledger.get(ACCOUNT, task_id).error == "Cancelled."
 
 
@@ -126,7 +126,7 @@ def test_cancel_frees_the_images_at_once_and_drops_the_late_result(ledger: TaskL
     running = claim(ledger, task_id)
     ledger.cancel(ACCOUNT, task_id)
     assert not client.exists(f"recoq:inputs:{task_id}")
-    assert not ledger.finish(task_id, running.attempt, Outcome(data=b"{}"))
+    assert not ledger.finish(task_id, running.fence, Outcome(data=b"{}"))
     task = ledger.get(ACCOUNT, task_id)
     assert (task.status, task.error, task.data) == (TaskStatus.ERROR, "Cancelled.", None)
 
@@ -135,7 +135,7 @@ def test_purge_leaves_nothing_and_drops_the_late_result(ledger: TaskLedger, clie
     task_id = ledger.submit(TASK)
     running = claim(ledger, task_id)
     ledger.purge(ACCOUNT, task_id)
-    assert not ledger.finish(task_id, running.attempt, Outcome(data=b"{}"))
+    assert not ledger.finish(task_id, running.fence, Outcome(data=b"{}"))
     assert keys_beside_messages(client) == {"recoq:counter"}
 
 
@@ -153,7 +153,7 @@ def test_race_of_cancel_claim_and_finish_has_one_end_that_all_see(ledger: TaskLe
         def run(task_id: str = task_id, barrier: threading.Barrier = barrier) -> bool:
             barrier.wait()
             task = claim(ledger, task_id)
-            return task is not None and ledger.finish(task_id, task.attempt, Outcome(data=b"{}"))
+            return task is not None and ledger.finish(task_id, task.fence, Outcome(data=b"{}"))
 
         with ThreadPoolExecutor(1) as pool:
             running = pool.submit(run)
@@ -170,8 +170,8 @@ def test_result_of_a_superseded_attempt_is_dropped(ledger: TaskLedger) -> None:
     first = claim(ledger, task_id, "w1", lease_seconds=-1)
     second = claim(ledger, task_id, "w2")
     assert second.attempt == 2
-    assert not ledger.finish(task_id, first.attempt, Outcome(data=b'"old"'))
-    assert ledger.finish(task_id, second.attempt, Outcome(data=b'"new"'))
+    assert not ledger.finish(task_id, first.fence, Outcome(data=b'"old"'))
+    assert ledger.finish(task_id, second.fence, Outcome(data=b'"new"'))
     assert ledger.get(ACCOUNT, task_id).data == b'"new"'
 
 

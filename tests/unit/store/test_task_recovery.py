@@ -2,11 +2,13 @@
 
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 import redis
 
 from config.queues import RECOVERY_QUEUE, TaskKind
+from store.drain import Drain
 from store.redis_connection import connect
 from store.task_ledger import TaskLedger
 from store.task_records import FreeTask, NewTask, Outcome
@@ -135,8 +137,46 @@ def test_lost_task_that_is_lost_again_is_found_again(
 
 def test_released_task_is_free_at_once_and_counts_as_untried(ledger: TaskLedger, recovery: TaskRecovery) -> None:
     first, ended, other = (claim(ledger, ledger.submit(TASK)) for _ in range(3))
-    ledger.finish(ended.id, ended.attempt, Outcome(data=b"{}"))
+    ledger.finish(ended.id, ended.fence, Outcome(data=b"{}"))
     assert recovery.release([first, ended]) == [free(first.id)]
     again = claim(ledger, first.id)
     assert again.attempt == 1
     assert claim(ledger, other.id) is None
+
+
+def test_outcome_of_a_lost_claim_is_dropped_though_a_later_one_was_given_back(
+    ledger: TaskLedger, recovery: TaskRecovery
+) -> None:
+    frozen = claim(ledger, ledger.submit(TASK), lease_seconds=-1)
+    recovery.find_lost(60)
+    later = claim(ledger, frozen.id)
+    recovery.release([later])  # which makes the number of attempts what it was
+    assert not ledger.finish(frozen.id, frozen.fence, Outcome(error="It took too long."))
+    last = claim(ledger, frozen.id)
+    assert last.attempt == later.attempt
+    assert not ledger.finish(frozen.id, later.fence, Outcome(error="It took too long."))
+    assert ledger.finish(frozen.id, last.fence, Outcome(data=b"{}"))
+
+
+@pytest.mark.parametrize("off_seconds", [-86400, 86400])
+def test_clocks_of_hosts_may_differ(
+    client: redis.Redis,
+    ledger: TaskLedger,
+    recovery: TaskRecovery,
+    monkeypatch: pytest.MonkeyPatch,
+    off_seconds: int,
+) -> None:
+    held = claim(ledger, ledger.submit(TASK))
+    due = ledger.submit(replace(TASK, deadline_seconds=60))
+    right = time.time
+    monkeypatch.setattr(time, "time", lambda: right() + off_seconds)
+    waiting = ledger.submit(TASK)
+    assert [recovery.find_lost(0) for _ in range(3)] == [[]] * 3
+    assert ledger.end_overdue() == 0
+    assert claim(ledger, held.id) is None
+    assert 0 <= claim(ledger, waiting).queued_seconds < 60
+    ledger.renew([held], -1)
+    assert recovery.find_lost(0) == [free(held.id)]
+    assert claim(ledger, due) is not None
+    ledger.finish(due, None, Outcome(data=b"{}"))
+    assert Drain(client).ended(1) == 1

@@ -39,7 +39,7 @@ def prepare(side):
     stream = io.BytesIO()
     Image.new("RGB", (side, side)).save(stream, "PNG", compress_level=1)
     request = {{"inputs": [{{"source": {{"staged": 0}}}}]}}
-    task = ClaimedTask("1", 1, TaskKind.RECOGNITION, 1, request, [stream.getvalue()], queued_seconds=0.0)
+    task = ClaimedTask("1", 1, TaskKind.RECOGNITION, 1, 1, request, [stream.getvalue()], queued_seconds=0.0)
     return lambda: inputs.prepare(task, network, Stopwatch())
 
 prepare(8)()
