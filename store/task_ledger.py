@@ -62,11 +62,11 @@ class TaskLedger:
         self._ttl = task_ttl_seconds
         self._submit = ledger_script(redis, "clock", "backlog", "networks", "idempotency", "submit")
         self._discard = ledger_script(redis, "backlog", "networks", "ended", "discard")
-        self._claim = ledger_script(redis, "clock", "claim")
-        self._finish = ledger_script(redis, "clock", "backlog", "networks", "ended", "webhooks", "finish")
-        self._renew = ledger_script(redis, "clock", "renew")
+        self._claim = ledger_script(redis, "clock", "when_full", "claim")
+        self._finish = ledger_script(redis, "clock", "when_full", "backlog", "networks", "ended", "webhooks", "finish")
+        self._renew = ledger_script(redis, "clock", "when_full", "renew")
         self._find_overdue = ledger_script(redis, "clock", "find_overdue")
-        self._postpone = ledger_script(redis, "postpone")
+        self._postpone = ledger_script(redis, "when_full", "postpone")
 
     def check(self) -> None:
         """Raise ``Unavailable`` unless Redis answers."""

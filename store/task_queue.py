@@ -6,6 +6,7 @@ from redis import Redis
 
 from config.queues import RECOVERY_QUEUE, WORKER_QUEUES
 from store.errors import StoreError
+from store.ledger_scripts import ledger_script
 from store.redis_connection import redis_errors_as_unavailable
 from store.task_keys import WAITING_PREFIX
 from store.task_ledger import TaskLedger
@@ -20,6 +21,7 @@ class TaskQueue:
 
     def __init__(self, redis: Redis, ledger: TaskLedger, tally: Tally | None = None) -> None:
         self._redis = redis
+        self._enqueue = ledger_script(redis, "when_full", "enqueue")
         self._ledger = ledger
         self._tally = tally
 
@@ -57,7 +59,7 @@ class TaskQueue:
         messages = [message(task.kind, RECOVERY_QUEUE, task.id) for task in tasks]
         if messages:
             with redis_errors_as_unavailable():
-                self._redis.lpush(RECOVERY_QUEUE, *messages)
+                self._enqueue(keys=[RECOVERY_QUEUE], args=messages)
 
     def depth(self) -> int:
         """Return how many tasks wait that no worker has claimed yet."""

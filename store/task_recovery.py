@@ -26,8 +26,8 @@ class TaskRecovery:
     """
 
     def __init__(self, redis: Redis) -> None:
-        self._find_lost = ledger_script(redis, "clock", "find_lost")
-        self._release = ledger_script(redis, "clock", "release")
+        self._find_lost = ledger_script(redis, "clock", "when_full", "find_lost")
+        self._release = ledger_script(redis, "clock", "when_full", "release")
 
     def find_lost(self, missing_for_seconds: float) -> list[FreeTask]:
         """Return pending tasks that nothing will start unless they are enqueued again, a few thousand at most.

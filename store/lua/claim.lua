@@ -1,5 +1,5 @@
 -- Gives a pending task to one worker under a lease, unless another one holds it or it has been tried too often.
--- Stands after clock.lua.
+-- Stands after clock.lua and when_full.lua.
 -- KEYS: task, inputs, leases, deadlines
 -- ARGV: id, worker, lease (seconds), most attempts, waiting prefix, '1' if the worker runs nothing else
 -- Returns {'gone'}, {'ended'}, {'held'}, {'overdue'}, {'last'}, or the task as its worker needs it:
@@ -17,9 +17,10 @@ if attempts >= tonumber(ARGV[4]) then
   return {'exhausted', attempts, 0, task[3], task[4], {}, task[6], queued}
 end
 if attempts > 0 and attempts + 1 == tonumber(ARGV[4]) and ARGV[6] ~= '1' then return {'last'} end
-redis.call('ZREM', ARGV[5] .. task[5], ARGV[1])
+go_on_when_full()
 redis.call('HSET', KEYS[1], 'attempts', attempts + 1, 'worker', ARGV[2], 'started', now)
 local fence = redis.call('HINCRBY', KEYS[1], 'fence', 1)
 redis.call('ZADD', KEYS[3], now + ARGV[3], ARGV[1])
+redis.call('ZREM', ARGV[5] .. task[5], ARGV[1])
 redis.call('ZREM', KEYS[4], ARGV[1])
 return {'claimed', attempts + 1, fence, task[3], task[4], redis.call('LRANGE', KEYS[2], 0, -1), task[6], queued}

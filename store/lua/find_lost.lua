@@ -3,7 +3,7 @@
 --
 -- Messages leave a queue in order of arrival, so who has waited for longer than the oldest message there has none in
 -- the queue. It may be on its way to the queue or in a worker's hands; the task counts as lost only if it still waits a
--- while after that was seen. Stands after clock.lua.
+-- while after that was seen. Stands after clock.lua and when_full.lua.
 -- KEYS: leases, missing, waiting index of the recovery queue
 -- ARGV: task prefix, waiting prefix, missing for (seconds), slack (seconds), most tasks,
 --       recovery queue, all queues ...
@@ -11,6 +11,7 @@
 local leases, missing, recovering = unpack(KEYS)
 local task_prefix, waiting_prefix, missing_for, slack, most, recovery_queue = unpack(ARGV)
 local lost, now = {}, current_time()
+go_on_when_full()
 
 local function recover(id, was_claimed)
   local task = redis.call('HMGET', task_prefix .. id, 'kind', 'queue', 'status')

@@ -1,13 +1,16 @@
 -- Ends a task once: the first final state wins, and the outcome of a claim that was superseded is dropped.
--- Stands after clock.lua, backlog.lua, networks.lua, ended.lua and webhooks.lua.
+-- Stands after clock.lua, when_full.lua, backlog.lua, networks.lua, ended.lua and webhooks.lua.
 -- KEYS: task, inputs, leases, backlog, networks with pending tasks, deadlines, webhooks
 -- ARGV: id, fence ('' for whoever asks), status, error, data, time to live (seconds), waiting prefix,
 --       stages ('' if it did not run), drained prefix, pending prefix, channel of webhooks,
 --       time to live of a task with a webhook (seconds)
 -- Returns 1 if this call ended the task, else 0.
-local task = redis.call('HMGET', KEYS[1], 'status', 'fence', 'queue', 'awaited')
+local SMALL_BYTES = 16 * 1024
+local task = redis.call('HMGET', KEYS[1], 'status', 'fence', 'queue', 'awaited', 'bytes')
 if task[1] ~= 'pending' then return 0 end
 if ARGV[2] ~= '' and task[2] ~= ARGV[2] then return 0 end
+-- While Redis is full, no answers are taken but small ones, and those that make more room than they need.
+if #ARGV[5] <= SMALL_BYTES + task[5] then go_on_when_full() end
 local now = current_time()
 redis.call('HSET', KEYS[1], 'status', ARGV[3], 'updated', now)
 if ARGV[3] == 'success' then

@@ -1,8 +1,9 @@
 -- Gives claimed tasks back untried, for a worker that stops before it is done with them. They wait in the recovery queue.
--- Stands after clock.lua.
+-- Stands after clock.lua and when_full.lua.
 -- KEYS: leases, waiting index of the recovery queue
 -- ARGV: task prefix, recovery queue, id, fence, id, fence, ...
 -- Returns id, kind, id, kind, ... of those that are now free to be claimed.
+go_on_when_full()
 local free, now = {}, current_time()
 for index = 3, #ARGV, 2 do
   local key = ARGV[1] .. ARGV[index]

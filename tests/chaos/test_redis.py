@@ -138,19 +138,21 @@ def test_redis_that_freezes_under_load_stalls_no_worker(fleet: Fleet, http: http
     assert pids(fleet) == before
 
 
-def test_full_redis_takes_no_tasks_and_goes_on_when_there_is_room(fleet: Fleet, http: httpx.Client) -> None:
+def test_full_redis_takes_no_tasks_and_ends_those_that_it_has(fleet: Fleet, http: httpx.Client) -> None:
     before = pids(fleet)
-    accepted = [accepted_post(http) for _ in range(5)]
+    with frozen_workers(fleet):
+        accepted = [accepted_post(http) for _ in range(20)]
+        with fleet.ledger() as ledger:
+            ledger.config_set("maxmemory", 1)
     with fleet.ledger() as ledger:
-        ledger.config_set("maxmemory", 1)
         for response, seconds in answers_of_many(fleet):
             if response.request.method == "POST":
                 assert response.status_code in {429, 503}
                 assert int(response.headers["Retry-After"]) > 0
             assert seconds <= ANSWER_SECONDS
+        for response in accepted:
+            assert_succeeds(http, response)
         ledger.config_set("maxmemory", 0)
-    for response in accepted:
-        assert_succeeds(http, response)
     assert_works_again(http)
     assert pids(fleet) == before
 
