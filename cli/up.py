@@ -81,7 +81,11 @@ class _Opening(threading.Thread):
 def _start_redis(settings: Settings, supervisor: Supervisor, lock: int) -> Settings:
     """Start the embedded Redis, unless the settings name another one, and return settings that name it."""
     if settings.embedded_redis:
-        launch = prepare_redis(settings.data_folder / "redis", max_memory_bytes=settings.redis_max_memory_bytes)
+        launch = prepare_redis(
+            settings.data_folder / "redis",
+            append_fsync=settings.redis_append_fsync,
+            max_memory_bytes=settings.redis_max_memory_bytes,
+        )
         supervisor.start(
             ChildSpec("redis", launch.command, child_environment({}), stops_last=True, inherited_files=(lock,))
         )

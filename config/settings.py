@@ -33,7 +33,8 @@ class Settings:
     database_url: str
     redis_url: str
     embedded_redis: bool  # whether `recoq up` starts a Redis of its own: unless RECOQ_REDIS_URL names one
-    redis_max_memory_bytes: int  # of the embedded one
+    redis_max_memory_bytes: int  # of the embedded one, as the next
+    redis_append_fsync: str
     weights_url: str
     log_level: str
 
@@ -110,6 +111,7 @@ def read_settings() -> Settings:
         ),
         embedded_redis="RECOQ_REDIS_URL" not in os.environ,
         redis_max_memory_bytes=env.int("REDIS_MAX_MEMORY_BYTES", 4096 * MEBIBYTE, validate=Range(min=64 * MEBIBYTE)),
+        redis_append_fsync=env.str("REDIS_APPEND_FSYNC", "everysec", validate=OneOf(["everysec", "always"])),
         weights_url=env.str(
             "WEIGHTS_URL",
             (data_folder / "weights").as_uri(),

@@ -24,13 +24,14 @@ WORTHWHILE = 0.1  # come back when this part of what waits has drained
 LONGEST_RETRY_SECONDS = 60
 MEMORY_HEADROOM = 0.2  # of Redis' memory stays free for what was accepted: claims, results, messages
 MEMORY_CHECK_SECONDS = 1.0
+MEMORY = "memory"  # the limit that is Redis' own
 
 SENTENCES = {
     "tasks": "The service has as many tasks waiting as it may have. Try again later.",
     "account_tasks": "Your account has as many tasks waiting as it may have. Try again when some have ended.",
     "staged_bytes": "The images that wait take up all the room there is for them. Try again later.",
     "account_staged_bytes": "The images of your account that wait take up all its room. Try again when some are done.",
-    "memory": "The task queue has no memory left for more tasks. Try again later.",
+    MEMORY: "The task queue has no memory left for more tasks. Try again later.",
 }
 
 
@@ -83,10 +84,12 @@ class Backlog:
             most = memory["maxmemory"]
             self._has_memory = most == 0 or memory["used_memory"] < (1 - MEMORY_HEADROOM) * most
         if not self._has_memory:
-            raise self.refusal("memory", account_id)
+            raise self.refusal(MEMORY, account_id)
 
     def refusal(self, limit: str, account_id: int) -> QueueFull:
         """Return the error for a task of this account that would have exceeded a limit."""
+        if limit == MEMORY:  # which results fill as well, and they stay for a while
+            return QueueFull(SENTENCES[limit], LONGEST_RETRY_SECONDS)
         own = limit.startswith("account")
         return QueueFull(SENTENCES[limit], self._seconds_to_drain(str(account_id) if own else ALL))
 

@@ -16,7 +16,7 @@ from redis import Redis
 
 from config.queues import TaskKind
 from store.backlog import UNLIMITED, Backlog, BacklogLimits
-from store.errors import Conflict, NotFound, StoreError
+from store.errors import Conflict, NotFound, StoreError, Unavailable
 from store.ledger_calls import claim_call, finish_call, submit_call
 from store.ledger_scripts import ledger_script
 from store.redis_connection import redis_errors_as_unavailable
@@ -35,6 +35,7 @@ from store.task_records import CANCELLED, OVERDUE, Acceptance, ClaimedTask, Endi
 from store.telemetry.telemetry import Telemetry
 
 MOST_OVERDUE_AT_ONCE = 1000
+KEEPING_POLICY = "noeviction"
 
 
 class AttemptsExhausted(Exception):
@@ -69,9 +70,14 @@ class TaskLedger:
         self._postpone = ledger_script(redis, "when_full", "postpone")
 
     def check(self) -> None:
-        """Raise ``Unavailable`` unless Redis answers."""
+        """Raise ``Unavailable`` unless Redis answers, and will keep what it is told."""
         with redis_errors_as_unavailable():
-            self._redis.ping()
+            memory = self._redis.info("memory")
+        if memory["maxmemory"] and memory["maxmemory_policy"] != KEEPING_POLICY:
+            raise Unavailable(
+                f"Redis may drop tasks that were accepted: set its maxmemory-policy to {KEEPING_POLICY} instead of "
+                f"{memory['maxmemory_policy']}."
+            )
 
     # For the API: accept and read.
 

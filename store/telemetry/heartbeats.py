@@ -3,7 +3,6 @@
 Keys: ``recoq:worker:<id>`` (JSON, gone ten seconds after the last beat), ``recoq:workers`` (sorted by the last beat).
 """
 
-import time
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -57,11 +56,12 @@ class Heartbeats:
         self._redis = redis
 
     def beat(self, heartbeat: Heartbeat) -> None:
-        """Write a heartbeat, in one round trip, and forget workers that have gone silent."""
+        """Write a heartbeat, and forget workers that have gone silent."""
         with redis_errors_as_unavailable(), self._redis.pipeline(transaction=False) as pipeline:
+            now, _ = self._redis.time()  # clocks of hosts may differ
             pipeline.set(WORKER_PREFIX + heartbeat.worker, orjson.dumps(asdict(heartbeat)), ex=EXPIRY_SECONDS)
-            pipeline.zadd(WORKERS_KEY, {heartbeat.worker: heartbeat.seen})
-            pipeline.zremrangebyscore(WORKERS_KEY, "-inf", time.time() - 2 * EXPIRY_SECONDS)
+            pipeline.zadd(WORKERS_KEY, {heartbeat.worker: now})
+            pipeline.zremrangebyscore(WORKERS_KEY, "-inf", now - 2 * EXPIRY_SECONDS)
             pipeline.execute()
 
     def forget(self, worker: str) -> None:

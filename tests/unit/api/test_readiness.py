@@ -71,6 +71,21 @@ def test_idle_service_with_a_worker_is_ready(quiet: Services) -> None:
     assert (response.status_code, response.get_json()) == (200, {"status": "ok"})
 
 
+def test_redis_that_may_drop_tasks_is_not_ready_and_says_what_to_set(quiet: Services) -> None:
+    quiet.telemetry.heartbeats.beat(heartbeat())
+    with redis.Redis.from_url(quiet.settings.redis_url) as client:
+        try:
+            client.config_set("maxmemory-policy", "volatile-lru")
+            client.config_set("maxmemory", 2**30)
+            sentence = reasons(quiet)["queue"]
+        finally:
+            client.config_set("maxmemory", 0)
+            client.config_set("maxmemory-policy", "noeviction")
+    assert sentence == (
+        "Redis may drop tasks that were accepted: set its maxmemory-policy to noeviction instead of volatile-lru."
+    )
+
+
 def test_service_without_a_worker_is_not_ready(quiet: Services) -> None:
     assert reasons(quiet) == {"workers": "No worker is running."}
 

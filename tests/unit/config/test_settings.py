@@ -17,6 +17,7 @@ BAD_VALUES = [
     ("RECOQ_PORT", "http"),
     ("RECOQ_DATABASE_URL", "mysql://localhost"),
     ("RECOQ_REDIS_URL", "localhost:6379"),
+    ("RECOQ_REDIS_APPEND_FSYNC", "no"),
     ("RECOQ_WEIGHTS_URL", "/weights"),
     ("RECOQ_LOG_LEVEL", "loud"),
     ("RECOQ_DEVICE", "tpu"),

@@ -120,8 +120,9 @@ def test_tasks_are_refused_before_redis_is_full(client: redis.Redis) -> None:
         task_id = ledger_with(client).submit(TASK)
         client.config_set("maxmemory", int(used * 1.1))
         ledger = ledger_with(client)
-        with pytest.raises(QueueFull, match="no memory left"):
+        with pytest.raises(QueueFull, match="no memory left") as caught:
             ledger.submit(TASK)
+        assert caught.value.retry_after_seconds == LONGEST_RETRY_SECONDS
         end(ledger, task_id)  # what was accepted still ends
     finally:
         client.config_set("maxmemory", before)

@@ -1,5 +1,6 @@
 """Workers that live are listed with their latest heartbeat; those that stopped or died are not."""
 
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -44,7 +45,8 @@ def test_worker_that_stopped_is_gone_at_once(heartbeats: Heartbeats) -> None:
 
 
 def test_silent_workers_leave_the_index(heartbeats: Heartbeats, client: redis.Redis) -> None:
-    heartbeats.beat(heartbeat(seen=2000.0))
+    heartbeats.beat(heartbeat())
+    client.zincrby("recoq:workers", -3 * EXPIRY_SECONDS, "host-1")
     heartbeats.beat(heartbeat(worker="host-2"))
     assert client.zrange("recoq:workers", 0, -1) == [b"host-2"]
 
@@ -53,3 +55,12 @@ def test_heartbeat_of_another_release_is_left_out(heartbeats: Heartbeats, client
     heartbeats.beat(heartbeat())
     client.set(WORKER_PREFIX + "host-1", '{"worker": "host-1", "mood": "good"}')
     assert heartbeats.living() == []
+
+
+def test_worker_whose_clock_is_slow_lives_among_others(heartbeats: Heartbeats, monkeypatch: pytest.MonkeyPatch) -> None:
+    right = time.time
+    monkeypatch.setattr(time, "time", lambda: right() - 86400)
+    heartbeats.beat(heartbeat())
+    monkeypatch.undo()
+    heartbeats.beat(heartbeat(worker="host-2"))
+    assert [beat.worker for beat in heartbeats.living()] == ["host-1", "host-2"]
