@@ -7,6 +7,8 @@ from typing import Any
 import psutil
 import torch
 
+from inference.errors import reason_of
+
 
 class DeviceError(Exception):
     """The wanted device is not there; the message says what is."""
@@ -40,6 +42,20 @@ def choose_device(wanted: str) -> torch.device:
     if device.type == "cuda" and (device.index or 0) >= gpu_count:
         raise DeviceError(f"The device {wanted} is not there: this machine has {gpu_count} usable GPU(s).")
     return device
+
+
+def wake(device: torch.device) -> None:
+    """Have the device compute something: the first time takes seconds on a GPU, and one that is broken says so here.
+
+    A worker on a broken device would fail the tasks that it takes, and so use up their attempts.
+
+    Raises:
+        DeviceError: if it does not.
+    """
+    try:
+        torch.ones(8, 8, device=device).matmul(torch.ones(8, 8, device=device)).sum().item()
+    except RuntimeError as error:
+        raise DeviceError(f"The device {device} does not work: {reason_of(error)}") from error
 
 
 @dataclass(frozen=True)

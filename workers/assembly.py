@@ -1,11 +1,11 @@
-"""Puts a worker's parts together from its settings; nothing is loaded or connected before it is used."""
+"""Puts a worker's parts together from its settings; only the device is used before there is a task."""
 
 from dataclasses import dataclass
 
 from config.queues import TaskKind
 from config.settings import Settings
 from inference.batcher import Batcher
-from inference.device import choose_device, compute_in_full_float32
+from inference.device import choose_device, compute_in_full_float32, wake
 from inference.loader import LoadedNetwork
 from inference.model_cache import ModelCache
 from store.backlog import BacklogLimits
@@ -51,10 +51,11 @@ def assemble(settings: Settings, worker_name: str) -> WorkerParts:
     """Return the parts of a worker called ``worker_name`` in the ledger.
 
     Raises:
-        DeviceError: if the wanted device is not there.
+        DeviceError: if the wanted device is not there, or does not work.
     """
     compute_in_full_float32()
     device = choose_device(settings.device)
+    wake(device)
     redis = connect(settings.redis_url)
     telemetry = Telemetry(redis)
     ledger = TaskLedger(redis, settings.task_ttl_seconds, BacklogLimits.of(settings), telemetry)
@@ -65,7 +66,10 @@ def assemble(settings: Settings, worker_name: str) -> WorkerParts:
     signs = VitalSigns(telemetry)
     batcher = Batcher(settings.max_batch_size, signs.batch_ran)
     trial = LoadTrial(device, settings.load_timeout_seconds, settings.load_memory_bytes)
-    network_runner = NetworkRunner(weights, ModelCache[LoadedNetwork](settings.cache_bytes), batcher, trial, signs)
+    cache = ModelCache[LoadedNetwork](settings.cache_bytes)
+    network_runner = NetworkRunner(
+        weights, cache, batcher, trial, signs, load_timeout_seconds=settings.load_timeout_seconds
+    )
     images = ImageInputs(settings, ImageFetcher(settings))
     leases = Leases(ledger, settings.lease_seconds)
     in_hand = InHand()

@@ -8,6 +8,7 @@ import logging
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from time import monotonic
 
 from store.errors import Unavailable
 from store.task_ledger import TaskLedger
@@ -24,7 +25,8 @@ class Leases:
     def __init__(self, ledger: TaskLedger, lease_seconds: float) -> None:
         self._ledger = ledger
         self._lease_seconds = lease_seconds
-        self._held: dict[tuple[str, int], ClaimedTask] = {}  # by claim: this process may have lost a lease to itself
+        # By claim: this process may have lost a lease to itself. With the time at which it was noted.
+        self._held: dict[tuple[str, int], tuple[ClaimedTask, float]] = {}
         self._lock = threading.Lock()
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._renew_until_stopped, name="leases", daemon=True)
@@ -43,7 +45,7 @@ class Leases:
         """Keep the leases of tasks alive while the block runs."""
         with self._lock:
             for task in tasks:
-                self._held[task.id, task.fence] = task
+                self._held[task.id, task.fence] = task, monotonic()
         try:
             yield
         finally:
@@ -54,7 +56,13 @@ class Leases:
     def held_now(self) -> list[ClaimedTask]:
         """Return the tasks that this process is running."""
         with self._lock:
-            return list(self._held.values())
+            return [task for task, _ in self._held.values()]
+
+    def longest_seconds(self) -> float:
+        """Return for how long the task that began first has been running; 0 if none runs."""
+        with self._lock:
+            began = min((since for _, since in self._held.values()), default=None)
+        return 0.0 if began is None else monotonic() - began
 
     def _renew_until_stopped(self) -> None:
         while not self._stopped.wait(self._lease_seconds / RENEWALS_PER_LEASE):

@@ -19,7 +19,7 @@ from config.settings import Settings
 from store.migrate import require_current_schema
 from workers.assembly import assemble
 from workers.celery_app import create_celery_app
-from workers.watchdog import exit_after, watch_device
+from workers.watchdog import Limit, end_with_vital_threads, exit_after, watch
 
 logger = logging.getLogger(__name__)
 
@@ -35,7 +35,13 @@ def serve(settings: Settings) -> int:
     app = create_celery_app(settings, parts.runner.run, parts.in_hand)
     parts.leases.start()
     parts.reconciler.start()
-    watch_device(parts.batcher, settings.device_timeout_seconds)
+    end_with_vital_threads()
+    watch(
+        [
+            Limit("A batch", parts.batcher.busy_seconds, settings.device_timeout_seconds),
+            Limit("A task", parts.leases.longest_seconds, _longest_task_seconds(settings)),
+        ]
+    )
 
     # Celery keeps only weak references to receivers: these must live as long as the worker.
     def keep_our_logging(**_: Any) -> None:
@@ -68,3 +74,11 @@ def serve(settings: Settings) -> int:
     parts.leases.stop()
     parts.reporter.stop()
     return int(worker.exitcode or 0)
+
+
+def _longest_task_seconds(settings: Settings) -> float:
+    """Return what a task may take at most: to load its network, and to wait for the batches of all other threads.
+
+    A new network is tried, loaded and warmed up.
+    """
+    return 3 * settings.load_timeout_seconds + (settings.worker_threads + 1) * settings.device_timeout_seconds

@@ -15,6 +15,7 @@ from store.records import NetworkRecord
 from store.weights import WeightStore
 from workers.load_trial import LoadTrial
 from workers.vital_signs import VitalSigns
+from workers.watchdog import ended_after
 
 
 class NetworkRunner:
@@ -27,12 +28,15 @@ class NetworkRunner:
         batcher: Batcher,
         trial: LoadTrial,
         signs: VitalSigns,
+        *,
+        load_timeout_seconds: float,
     ) -> None:
         self._weights = weights
         self._cache = cache
         self._batcher = batcher
         self._trial = trial
         self._signs = signs
+        self._load_timeout_seconds = load_timeout_seconds
         self._ids: dict[str, int] = {}  # by weights key
 
     def load(self, network: NetworkRecord) -> LoadedNetwork:
@@ -52,10 +56,11 @@ class NetworkRunner:
             folder = self._weights.local_folder(network.weights_key, network.files)
             if network.deployment.status != "success" and network.account_id is not None:
                 self._trial.run(network, folder)  # public ones come from the operator, by the command line
-            loaded = prepared(
-                load_network(folder, description, self._trial.device),
-                Execution.from_report(network.deployment.report),
-            )
+            with ended_after(self._load_timeout_seconds, f"Loading network {network.id}"):
+                loaded = prepared(
+                    load_network(folder, description, self._trial.device),
+                    Execution.from_report(network.deployment.report),
+                )
         except Exception:
             self._signs.load_failed(network.id)
             raise

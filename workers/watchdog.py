@@ -1,21 +1,22 @@
-"""Ends a worker process that cannot end itself: a device call or a deployment that hangs, a stop that takes too long.
+"""Ends a worker process that cannot end itself: something hangs, or half of it is dead.
 
-Threads cannot be interrupted, so the process goes, and its supervisor starts another.
+Threads cannot be interrupted, so the process goes, and its supervisor starts another. Whatever hangs would otherwise
+keep its task for ever: its lease is renewed as long as the process lives.
 """
 
 import logging
 import os
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import NoReturn
-
-from inference.batcher import Batcher
 
 logger = logging.getLogger(__name__)
 
 EXIT_SOFTWARE = 70  # sysexits.h: an internal software error
 INTERVAL_SECONDS = 1.0
+VITAL_THREADS = frozenset({"batcher", "leases", "reconciler", "telemetry", "watchdog"})
 
 
 def end_process(reason: str) -> NoReturn:
@@ -24,16 +25,38 @@ def end_process(reason: str) -> NoReturn:
     os._exit(EXIT_SOFTWARE)
 
 
-def watch_device(batcher: Batcher, timeout_seconds: float) -> None:
-    """Start a thread that ends the process when one batch runs for longer than ``timeout_seconds``."""
+@dataclass(frozen=True)
+class Limit:
+    """How long something may run: ``what`` it is, for how long it has been, and for how long it may be."""
 
-    def watch() -> None:
+    what: str
+    seconds: Callable[[], float]
+    most_seconds: float
+
+
+def watch(limits: Sequence[Limit]) -> None:
+    """Start a thread that ends the process when something runs for longer than it may."""
+
+    def look() -> None:
         pause = threading.Event()
         while not pause.wait(INTERVAL_SECONDS):
-            if batcher.busy_seconds() > timeout_seconds:
-                end_process(f"A batch has been running for {timeout_seconds:.0f} s.")
+            for limit in limits:
+                if limit.seconds() > limit.most_seconds:
+                    end_process(f"{limit.what} has been running for {limit.most_seconds:.0f} s.")
 
-    threading.Thread(target=watch, name="watchdog", daemon=True).start()
+    threading.Thread(target=look, name="watchdog", daemon=True).start()
+
+
+def end_with_vital_threads() -> None:
+    """End the process from now on when one of the threads that it cannot do without ends by an error."""
+    show = threading.excepthook
+
+    def hook(failure: threading.ExceptHookArgs) -> None:
+        show(failure)
+        if failure.thread is not None and failure.thread.name in VITAL_THREADS:
+            end_process(f"The thread {failure.thread.name} has failed.")
+
+    threading.excepthook = hook
 
 
 @contextmanager

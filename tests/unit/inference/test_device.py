@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 import torch
 
-from inference.device import DeviceError, choose_device, compute_in_full_float32
+from inference.device import DeviceError, choose_device, compute_in_full_float32, wake
 
 KINDS = (torch.backends, torch.backends.cudnn.conv, torch.backends.cudnn.rnn, torch.backends.cuda.matmul)
 
@@ -46,3 +46,18 @@ def test_a_gpu_that_is_not_there_is_refused_by_name() -> None:
 
 def test_the_cpu_is_always_there() -> None:
     assert choose_device("cpu") == torch.device("cpu")
+
+
+def test_a_device_that_works_wakes() -> None:
+    wake(torch.device("cpu"))
+
+
+def test_a_device_that_does_not_work_is_refused_with_the_reason(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise torch.AcceleratorError(
+            "CUDA error: uncorrectable ECC error encountered\nCompile with TORCH_USE_CUDA_DSA."
+        )
+
+    monkeypatch.setattr(torch, "ones", fail)
+    with pytest.raises(DeviceError, match=r"^The device cuda:0 does not work: CUDA error: uncorrectable ECC error"):
+        wake(torch.device("cuda:0"))

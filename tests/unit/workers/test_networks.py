@@ -21,6 +21,7 @@ from workers.networks import NetworkRunner
 from workers.vital_signs import VitalSigns
 
 TOO_SHORT_SECONDS = 0.2
+LOAD_SECONDS = 300.0
 DAMAGED = b"not an archive"
 
 
@@ -34,7 +35,8 @@ def runner(weights: WeightStore, redis_url: str) -> Iterator[NetworkRunner]:
     """A runner whose trials nothing passes, because they are given no time."""
     batcher = Batcher(1)
     trial = LoadTrial(torch.device("cpu"), TOO_SHORT_SECONDS, 1 << 30)
-    yield NetworkRunner(weights, ModelCache(1), batcher, trial, VitalSigns(Telemetry(connect(redis_url))))
+    signs = VitalSigns(Telemetry(connect(redis_url)))
+    yield NetworkRunner(weights, ModelCache(1), batcher, trial, signs, load_timeout_seconds=LOAD_SECONDS)
     batcher.close()
 
 

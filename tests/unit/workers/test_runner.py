@@ -284,6 +284,16 @@ def test_process_may_hold_two_attempts_of_a_task(worker: Worker) -> None:
     assert worker.leases.held_now() == []
 
 
+def test_leases_tell_how_long_the_first_of_their_tasks_has_run(worker: Worker) -> None:
+    first, second = (worker.ledger.claim(worker.submit(), "w1", 60, 2) for _ in range(2))
+    assert worker.leases.longest_seconds() == 0
+    with worker.leases.held(first):
+        time.sleep(0.05)
+        with worker.leases.held(second):
+            assert worker.leases.longest_seconds() >= 0.05
+    assert worker.leases.longest_seconds() == 0
+
+
 def test_running_tasks_are_handed_back_at_once(worker: Worker) -> None:
     task = worker.ledger.claim(worker.submit(), "w1", 60, 2)
     reconciler = Reconciler(worker.recovery, worker.queue)
