@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet -c constraints.txt
 
-.PHONY: up test chaos lint audit docs bench demo pin clean
+.PHONY: up test chaos fuzz lint audit docs bench demo pin clean
 
 up: $(VENV)/.installed ## start the whole service with the demo models
 	exec $(BIN)/recoq up
@@ -14,6 +14,9 @@ test: $(VENV)/.installed-test ## run all tests
 
 chaos: $(VENV)/.installed-test ## kill and freeze workers and Redis under 10,000 tasks; prints what came of them
 	CHAOS_TASKS=$${CHAOS_TASKS:-10000} $(BIN)/pytest tests/chaos
+
+fuzz: $(VENV)/.installed-test ## send 10,000 mutated images through a worker; shows what became of them
+	FUZZ_IMAGES=$${FUZZ_IMAGES:-10000} $(BIN)/pytest tests/integration/test_hostile_images.py
 
 lint: $(VENV)/.installed-test ## check style, types, the direction of imports, and the documentation
 	$(BIN)/ruff check .

@@ -13,7 +13,8 @@ from PIL import Image, ImageOps
 
 from inference import images
 from inference.errors import ImageError
-from inference.images import ImageLimits, decode_image
+from inference.images import FORMATS, ImageLimits, decode_image
+from tests.mutated_images import HEADS, SIDE, image_of
 
 LIMITS = ImageLimits(max_bytes=1_000_000, max_pixels=1_000_000)
 
@@ -213,9 +214,19 @@ def test_what_is_no_image_is_called_so(data: bytes) -> None:
         decode_image(data, LIMITS)
 
 
-def test_unsupported_format_is_refused_although_pillow_reads_it() -> None:
+Image.init()
+
+
+@pytest.mark.parametrize("name", sorted(set(Image.OPEN) - set(FORMATS)))
+def test_format_that_is_not_on_the_list_is_refused_although_pillow_reads_it(name: str) -> None:
+    data = image_of(name)
+    if name in HEADS:
+        _, accepts = Image.OPEN[name]
+        assert accepts is None or accepts(data[:16])
+    else:
+        assert Image.open(io.BytesIO(data), formats=[name]).width >= SIDE
     with pytest.raises(ImageError, match="not an image that can be read"):
-        decode_image(encoded(Image.fromarray(picture()), "ICO"), LIMITS)
+        decode_image(data, LIMITS)
 
 
 def test_too_many_pixels_are_refused_from_the_header_alone() -> None:
