@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from marshmallow import Schema, ValidationError, fields
+from marshmallow import Schema, fields
 
 from api.schemas.fields import Items, Record, StrictSchema, Text, unwrap_json
 from api.schemas.inference import InputSchema, RecognitionRequestSchema, TensorsRequestSchema
@@ -26,11 +26,6 @@ class UncheckedItem(fields.Raw):
         return unwrap_json(value)
 
 
-def _check_count(items: list[Any]) -> None:
-    if len(items) > MOST_ITEMS:
-        raise ValidationError(f"Must be at most {MOST_ITEMS}.")
-
-
 def _items() -> Items:
     return Items(
         UncheckedItem(
@@ -40,9 +35,8 @@ def _items() -> Items:
             }
         ),
         shortest=1,
+        longest=MOST_ITEMS,
         required=True,
-        validate=_check_count,
-        metadata={"maxItems": MOST_ITEMS},
     )
 
 

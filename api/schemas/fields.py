@@ -6,6 +6,7 @@ number, true, or the string of one digit.
 
 import math
 import re
+import time
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
@@ -17,6 +18,9 @@ from api.bodies.json_text import JsonError
 from api.bodies.parts import Part, plain
 
 LARGEST_INTEGER = 2**63 - 1
+MOST_FIELDS = 100  # above those of any schema: each unknown one is named
+MOST_ERRORS = 100  # of one array
+TURN = 100  # elements
 WHOLE_NUMBER = re.compile(r"[+-]?\d{1,19}", re.ASCII)
 DECIMAL_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,4})?", re.ASCII)
 BOOLEANS = {"true": True, "True": True, "1": True, "false": False, "False": False, "0": False}
@@ -154,15 +158,15 @@ class Record(fields.Nested):
 
 
 class Items(fields.List[Any]):
-    """An array of at least ``shortest`` elements."""
+    """An array of ``shortest`` to ``longest`` elements, of which no more than ``MOST_ERRORS`` are told to be wrong."""
 
     default_error_messages = messages("Must be an array.")
 
-    def __init__(self, inner: Any, shortest: int = 0, **kwargs: Any) -> None:
+    def __init__(self, inner: Any, shortest: int = 0, longest: int | None = None, **kwargs: Any) -> None:
         super().__init__(inner, **kwargs)
-        self.shortest = shortest
-        if shortest:
-            self.metadata = {"minItems": shortest, **self.metadata}
+        self.shortest, self.longest = shortest, longest
+        bounds = {"minItems": shortest or None, "maxItems": longest}
+        self.metadata = {**{name: bound for name, bound in bounds.items() if bound is not None}, **self.metadata}
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
         value = unwrap_json(value)
@@ -173,7 +177,25 @@ class Items(fields.List[Any]):
         if len(value) < self.shortest:
             count = "one element" if self.shortest == 1 else f"{self.shortest} elements"
             raise ValidationError(f"Must have at least {count}.")
-        return super()._deserialize(value, attr, data, **kwargs)
+        if self.longest is not None and len(value) > self.longest:
+            raise ValidationError(f"Must have at most {self.longest} elements.")
+        return self._elements(value, **kwargs)
+
+    def _elements(self, value: list[Any], **kwargs: Any) -> list[Any]:
+        result: list[Any] = []
+        errors: dict[Any, Any] = {}
+        for index, each in enumerate(value):
+            if index % TURN == TURN - 1:
+                time.sleep(0)  # other requests have their turn, however many elements there are
+            try:
+                result.append(self.inner.deserialize(each, **kwargs))
+            except ValidationError as error:
+                errors[index] = error.messages
+                if len(errors) == MOST_ERRORS:
+                    break
+        if errors:
+            raise ValidationError(errors)
+        return result
 
 
 class FreeObject(fields.Dict):
@@ -210,6 +232,12 @@ class StrictSchema(Schema):
 
     error_messages = SCHEMA_MESSAGES
     refused: ClassVar[Mapping[str, str]] = {}
+
+    def load(self, data: Any, **kwargs: Any) -> Any:
+        """Return the object that ``data`` describes."""
+        if isinstance(data, Mapping) and len(data) > MOST_FIELDS:
+            raise ValidationError(f"Must have at most {MOST_FIELDS} fields.")
+        return super().load(data, **kwargs)
 
     def handle_error(self, error: ValidationError, data: Any, *, many: bool, **kwargs: Any) -> None:
         """Put the messages for refused fields in place, and first."""

@@ -11,6 +11,8 @@ from api.schemas.fields import Flag, Items, Real, Record, StrictSchema, Text, Wh
 from api.schemas.preprocessing import NonEmptyText
 from config.queues import Priority
 
+MOST_POINTS = 1000  # of a polygon
+
 
 class Source(fields.Field[SentImage | ImageUrl]):
     """The source of an image."""
@@ -65,6 +67,7 @@ class ImageSchema(StrictSchema):
     polygon = Items(
         Record(PointSchema),
         shortest=3,
+        longest=MOST_POINTS,
         load_default=None,
         allow_none=True,
         metadata={"description": "Crop to the polygon's box, fill outside with white; excludes bbox."},

@@ -12,7 +12,7 @@ local options = cjson.decode(ARGV[14])
 local before = accepted_before(options.idempotency)
 if before == 'conflict' then return {before} end
 if before then return {before, 0} end
-local bytes = 0
+local bytes = #ARGV[6]
 for index = 15, #ARGV do bytes = bytes + #ARGV[index] end
 local limit = exceeded_limit(KEYS[3], ARGV[3], bytes, cjson.decode(ARGV[8]))
 if limit then return {limit} end

@@ -1,6 +1,7 @@
 """Whatever is sent, the answer is never a failure of the server."""
 
 import json
+import time
 from typing import Any
 from urllib.parse import quote
 
@@ -8,6 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from api.schemas.fields import MOST_ERRORS
 from tests.unit.api.callers import Caller, output
 
 ADDRESSES = [
@@ -65,6 +67,8 @@ CONTENT_TYPES = [
     "",
     "x/y",
 ]
+
+LONGEST_SECONDS = 5.0
 
 words = st.sampled_from([*FIELDS, *VALUES])
 text = words | st.text(max_size=5)
@@ -148,3 +152,23 @@ def test_accepted_specifications_are_shown_as_they_were_sent(admin: Caller, meta
     response = admin.post("/recognition/specs", data=body, content_type="application/json")
     if response.status_code == 201:
         assert admin.get(f"/recognition/specs/{response.get_json()['id']}").get_json()["metadata"] == metadata
+
+
+@pytest.mark.parametrize(
+    ("body", "most_errors"),
+    [
+        pytest.param({"inputs": [[]] * 140_000}, MOST_ERRORS, id="elements"),
+        pytest.param({str(number): 0 for number in range(140_000)}, 1, id="fields"),
+        pytest.param({"inputs": [{str(number): 0 for number in range(45_000)}] * 3}, 3, id="fields of elements"),
+        pytest.param({"inputs": [{"image": {"polygon": [{"x": 0, "y": 0}] * 90_000}}]}, 2, id="points"),
+    ],
+)
+def test_very_many_mistakes_are_answered_soon_and_shortly(
+    admin: Caller, version: dict[str, Any], body: dict[str, Any], most_errors: int
+) -> None:
+    start = time.monotonic()
+    response = admin.post(f"/recognition/versions/{version['id']}/inference", json=body)
+    assert time.monotonic() - start < LONGEST_SECONDS
+    assert response.status_code == 400
+    assert 1 <= len(response.get_json()["errors"]) <= most_errors
+    assert len(response.data) < 10_000

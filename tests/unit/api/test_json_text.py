@@ -2,6 +2,7 @@
 
 import json
 import math
+import time
 from contextlib import suppress
 from typing import Any
 
@@ -9,7 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api.bodies.json_text import MAX_DEPTH, JsonError, parse_json, parse_json_with_tail
+from api.bodies.json_text import MAX_DEPTH, MAX_VALUES, JsonError, parse_json, parse_json_with_tail
+
+LONGEST_SECONDS = 20.0
 
 scalars = (
     st.none()
@@ -34,6 +37,26 @@ def test_any_bytes_are_read_or_refused(data: bytes) -> None:
 
 def test_raw_line_breaks_inside_strings_are_kept() -> None:
     assert parse_json(b'{"a": "x\r\ny\tz"}') == {"a": "x\r\ny\tz"}
+
+
+@pytest.mark.parametrize("element", [b"[]", b"{}", b"0", b'""', b'{"a":{}}'])
+def test_more_values_than_are_of_use_are_refused_unread(element: bytes) -> None:
+    with pytest.raises(JsonError, match=f"more than {MAX_VALUES} values"):
+        parse_json(b"[" + b",".join([element] * (MAX_VALUES + 1)) + b"]")
+
+
+@pytest.mark.parametrize("text", [',[{\\"' * MAX_VALUES, ",[{" * MAX_VALUES + "\\\\"])
+def test_what_strings_hold_is_not_counted(text: str) -> None:
+    data = b'{"a": "' + text.encode() + b'", "b": [1, 2]}'
+    assert parse_json(data) == {"a": json.loads(f'"{text}"'), "b": [1, 2]}
+
+
+@pytest.mark.parametrize("text", [b'"' + b',\\"' * MAX_VALUES, b'["' + b"," * MAX_VALUES + b"\\", b'"\n' * MAX_VALUES])
+def test_strings_that_do_not_end_are_looked_through_once(text: bytes) -> None:
+    start = time.monotonic()
+    with pytest.raises(JsonError):
+        parse_json(text * 4)
+    assert time.monotonic() - start < LONGEST_SECONDS
 
 
 def test_tail_of_key_and_value_is_split_off() -> None:

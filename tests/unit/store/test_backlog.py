@@ -4,6 +4,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import replace
 
+import orjson
 import pytest
 import redis
 
@@ -16,7 +17,7 @@ from store.task_ledger import TaskLedger
 from store.task_records import NewTask, Outcome
 
 TASK = NewTask(7, TaskKind.RECOGNITION, {"version_id": 3}, [b"12345", b"678"])
-BYTES = 8
+BYTES = 8 + len(orjson.dumps(TASK.request))
 ANOTHERS = replace(TASK, account_id=8)
 
 
