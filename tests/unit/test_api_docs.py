@@ -3,7 +3,6 @@
 Its samples are run by ``tests/integration/test_documented_samples.py``.
 """
 
-import ast
 import re
 from collections.abc import Iterator
 from dataclasses import replace
@@ -15,6 +14,7 @@ from flask import Flask
 from api import errors
 from api.app import create_app
 from config.settings import read_settings
+from tests.named_tests import missing_tests, named_tests
 from tests.samples import Sample, samples_of, says
 
 ROOT = Path(__file__).parents[2]
@@ -22,7 +22,6 @@ PAGE = (ROOT / "docs" / "api.md").read_text()
 
 ENDPOINT = re.compile(r"^\| `([A-Z]+) (/[^ `]*)` \|", re.MULTILINE)
 STATUS = re.compile(r"^\| `(\d{3})` \|", re.MULTILINE)
-TEST = re.compile(r"`(tests/[\w/]+\.py)::(\w+)`")
 FILES_OF_THE_PAGES = ("docs.start", "docs.ui_file", "pages.page_file")
 
 Endpoint = tuple[str, str]
@@ -62,15 +61,8 @@ def test_every_status_of_an_error_is_documented(app: Flask) -> None:
 
 
 def test_every_test_that_is_named_exists() -> None:
-    named = TEST.findall(PAGE)
-    assert len(named) > 100
-    existing = {path: set(names_in(ROOT / path)) for path in {path for path, _ in named}}
-    assert [f"{path}::{name}" for path, name in named if name not in existing[path]] == []
-
-
-def names_in(path: Path) -> Iterator[str]:
-    if path.exists():
-        yield from (node.name for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.FunctionDef))
+    assert len(named_tests(PAGE)) > 100
+    assert missing_tests(PAGE) == []
 
 
 def test_every_block_of_code_is_a_sample_that_is_run() -> None:
