@@ -138,7 +138,7 @@ def test_the_slider_shows_what_another_threshold_would_give(detector: Browser, h
         assert_boxes_are(detector, boxes_above(found, threshold))
         passing = [each for each in found if each["score"] > threshold]
         assert len(detector.shown(".score-row:not(.discarded)")) == len(passing)
-        assert f"{len(passing)} label" in detector.text("#threshold-effect")
+        assert f"{len(passing)} found" in detector.text("#threshold-effect")
     detector.press("Reset")
     assert_boxes_are(detector, boxes_above(found, None))
 
@@ -205,6 +205,7 @@ def test_what_is_no_address_is_said_beside_the_field(signed_in: Browser) -> None
     signed_in.fill("#url", "dog.jpg")
     signed_in.press("Add")
     assert "http://" in signed_in.text("#url-problem")
+    assert signed_in.one("#url").get_attribute("aria-invalid") == "true"
     assert signed_in.run("return document.activeElement.id") == "url"
 
 
@@ -216,7 +217,8 @@ def test_several_images_make_a_grid_in_which_one_that_fails_harms_no_other(detec
     detector.wait_for_text("#summary", "1 failed")
     failed = detector.text(".card.failed")
     assert "broken.jpg" in failed
-    assert "image" in failed.removeprefix("broken.jpg")
+    assert "The data is not an image" in failed
+    assert "inputs.0" not in failed
     assert len(detector.shown(".card:not(.failed) .chip")) >= 3
     detector.click(".card:not(.failed)")
     detector.one("#detail .score-row")
@@ -282,4 +284,21 @@ def test_a_service_that_cannot_be_reached_is_said_and_can_be_asked_again(detecto
     detector.command("Network.emulateNetworkConditions", offline=False, **conditions)
     detector.press("Run again")
     detector.one(".score-row")
+    assert all("ERR_INTERNET_DISCONNECTED" in complaint for complaint in detector.console())
+
+
+def test_a_specification_that_cannot_be_had_leaves_all_as_it_is(detector: Browser) -> None:
+    drop(detector, SHAPES.read_bytes())
+    detector.one(".box")
+    conditions = {"latency": 0, "downloadThroughput": -1, "uploadThroughput": -1}
+    detector.command("Network.enable")
+    detector.command("Network.emulateNetworkConditions", offline=True, **conditions)
+    detector.choose("#spec", "Shapes v1")
+    detector.wait_for_text("#about-spec [role=alert]", "cannot be reached")
+    detector.command("Network.emulateNetworkConditions", offline=False, **conditions)
+    assert detector.run("return document.getElementById('spec').selectedOptions[0].text") == DETECTOR
+    assert detector.shown(".box")
+    detector.choose("#spec", "Shapes v1")
+    until(lambda: detector.shown(".score-row") and not detector.shown(".box"), "the other one was not asked")
+    assert not detector.shown("#about-spec [role=alert]")
     assert all("ERR_INTERNET_DISCONNECTED" in complaint for complaint in detector.console())

@@ -82,7 +82,7 @@ def test_what_is_missing_is_said_beside_its_field_before_anything_is_sent(form: 
 def test_weights_that_no_worker_can_load_are_told_in_the_sentence_of_the_service(
     form: Browser, http: httpx.Client, tmp_path: Path
 ) -> None:
-    before = count(http, "/networks")
+    before = {path: count(http, path) for path in ("/networks", "/recognition/specs")}
     (tmp_path / "architecture.json").write_text('{"builder": "resnet18", "kwargs": {"num_classes": 4}}')
     shutil.copy(WEIGHTS[1], tmp_path)
     pick(form, tmp_path / "architecture.json", tmp_path / "weights.safetensors")
@@ -91,7 +91,20 @@ def test_weights_that_no_worker_can_load_are_told_in_the_sentence_of_the_service
     form.one("#progress [role=alert]")
     assert form.text(".steps .failed") == "Deployment by a worker"
     assert len(form.text("#progress [role=alert]")) > 20
-    assert count(http, "/networks") == before
+    assert {path: count(http, path) for path in before} == before
+
+
+def test_a_file_that_is_refused_is_told_beside_the_files(form: Browser, http: httpx.Client, tmp_path: Path) -> None:
+    before = count(http, "/recognition/specs")
+    (tmp_path / "weights.safetensors").write_bytes(b"no weights at all")
+    pick(form, WEIGHTS[0], tmp_path / "weights.safetensors")
+    fill_in(form, "Broken file", LABELS)
+    form.press("Upload and deploy")
+    form.wait_for_text("[data-problem=files]", "weights.safetensors: ")
+    assert form.text(".steps .failed") == "Upload"
+    assert not form.shown(".steps .current")
+    assert not form.shown(".field-problem")
+    assert count(http, "/recognition/specs") == before
 
 
 def test_a_folder_with_model_json_needs_no_more_than_a_click(form: Browser) -> None:

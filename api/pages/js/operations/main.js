@@ -36,14 +36,20 @@ async function refresh() {
   try {
     show(await api.get(`operations?minutes=${minutes}`));
   } catch (error) {
-    byId("freshness").textContent = error.message;
+    tellState(error.message);
     byId("freshness").classList.add("stale");
   }
   if (!document.hidden) timer = setTimeout(refresh, PAUSE_MS);
 }
 
+/** Say whether the figures are fresh; of the time alone, which changes every few seconds, screen readers hear nothing. */
+function tellState(state, asOf = "") {
+  if (byId("state").textContent !== state) byId("state").textContent = state;
+  byId("as-of").textContent = asOf;
+}
+
 function show(told) {
-  byId("freshness").textContent = `live, ${shownTime(told.date)}`;
+  tellState("live", shownTime(told.date));
   byId("freshness").classList.remove("stale");
   const isRead = byId("tiles").matches(":hover"); // a value is being read off: drawing anew would take it away
   if (!isRead) byId("tiles").replaceChildren(...tiles(told));

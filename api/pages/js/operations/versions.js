@@ -17,7 +17,7 @@ export class VersionsPanel {
     picker.addEventListener("change", () => this.#choose(picker.value));
     byId("rollback").addEventListener("click", () => this.#switch(this.#earlier, true));
     if (specs.length) return this.#choose(picker.value);
-    picker.disabled = byId("rollback").disabled = true;
+    picker.hidden = byId("rollback").hidden = true;
     byId("versions").replaceChildren(element("p", { class: "calm" },
       "Your account has no specification yet; public ones are switched with the command line.",
     ));

@@ -13,7 +13,8 @@ export class Card {
     this.picture = new Picture(item);
     this.found = element("span", { class: "found" });
     this.node = element("button", { type: "button", class: "card", onclick: () => onopen(item) },
-      this.picture.node, element("span", { class: "file-name" }, item.name), this.found);
+      element("span", { class: "room" }, this.picture.node),
+      element("span", { class: "file-name" }, item.name), this.found);
     this.listener = () => this.update();
     item.addEventListener("change", this.listener);
     this.update();
@@ -42,8 +43,8 @@ export class Card {
     return [
       ...best.slice(0, LABELS_SHOWN).map(({ label_id, label_name, score, index }) =>
         element("span", { class: `chip ${view.spec.tone(index, label_id)}` },
-          element("span", { class: "dot" }),
-          `${label_name} ${shownScore(score)}`,
+          element("span", { class: "dot" }), element("span", { class: "label-name" }, label_name),
+          element("span", { class: "number" }, shownScore(score)),
         )),
       ...(more > 0 ? [element("span", { class: "chip" }, `+${more}`)] : []),
     ];

@@ -6,6 +6,7 @@ import { cancelTask, endedTask, pause } from "../shared/tasks.js";
 const MOST_PREDICTIONS = 200;
 const PAUSE_SECONDS = 2;
 const REFUSED_FOR_NOW = [429, 503];
+const ONLY_INPUT = /^inputs\.0\.image(\.source)?: /; // where an error is, which goes without saying for one image
 
 /** Dispatches `change` whenever its state changes: waiting, running, done or failed. */
 export class ImageItem extends EventTarget {
@@ -43,10 +44,10 @@ export class ImageItem extends EventTarget {
       run.signal.addEventListener("abort", () => cancelTask(taskId));
       run.signal.throwIfAborted();
       this.task = await endedTask(taskId, { signal: run.signal });
-      this.error = this.task.error;
+      this.error = this.task.error?.replace(ONLY_INPUT, "") ?? null;
     } catch (error) {
       if (run.signal.aborted) return;
-      this.error = error.message;
+      this.error = error.message.replace(ONLY_INPUT, "");
     }
     this.#run = null;
     this.roundTripMs = performance.now() - started;

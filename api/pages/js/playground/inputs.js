@@ -54,7 +54,7 @@ function takeAddresses(add) {
     const address = url.value.trim();
     const problem = isAddress(address) ? "" : "Give the full address of an image, beginning with http:// or https://.";
     byId("url-problem").textContent = problem;
-    url.toggleAttribute("aria-invalid", Boolean(problem));
+    url.setAttribute("aria-invalid", Boolean(problem));
     if (problem) return url.focus();
     url.value = "";
     add([address]);

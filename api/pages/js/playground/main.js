@@ -1,6 +1,6 @@
 // The playground: keeps which specification, images and threshold are chosen, and has the parts draw them.
 
-import { byId } from "../shared/elements.js";
+import { byId, element } from "../shared/elements.js";
 import { open } from "../shared/frame.js";
 import { Card } from "./card.js";
 import { Detail } from "./detail.js";
@@ -46,19 +46,19 @@ async function start() {
 }
 
 async function choose(path) {
-  history.replaceState(null, "", `#${path}`);
-  let spec = null;
-  let told;
+  let spec = view.spec;
+  const told = [];
   try {
     spec = await retrieveSpec(path);
-    told = describeSpec(spec);
   } catch (error) {
-    told = [error.message];
+    told.push(element("p", { class: "message bad", role: "alert" }, error.message));
   }
   if (byId("spec").value !== path) return; // another one was chosen meanwhile
+  byId("about-spec").replaceChildren(...told, ...(spec ? describeSpec(spec) : []));
+  if (spec) byId("spec").value = spec.path;
+  if (spec === view.spec) return; // the one that was chosen cannot be had, so all stays as it is
   view.spec = spec;
-  byId("about-spec").replaceChildren(...told);
-  if (!spec) return clear();
+  history.replaceState(null, "", `#${path}`);
   control.reset();
   stop();
   items.forEach((item) => item.reset());
@@ -133,6 +133,6 @@ function summarise() {
   byId("summary").textContent = parts.join(" · ");
   byId("nothing").hidden = items.length > 0;
   byId("toolbar").hidden = items.length === 0;
-  const outputs = items.flatMap((item) => item.outputs);
+  const outputs = shown.flatMap(({ item }) => item.outputs);
   control.show(outputs.length > 0, countOf(outputs, view.threshold), countOf(outputs, null));
 }

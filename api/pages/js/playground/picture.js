@@ -5,6 +5,7 @@ import { regionsThatCount, shownScore } from "./predictions.js";
 
 const UNKNOWN_SIZE = { width: 4, height: 3 };
 const TAG_ROOM = 0.08; // of the height: above a box that begins higher, its tag would leave the picture
+const RIGHT_PART = 0.7; // of the width: the tag of a box that begins further right reaches to the left
 const remoteImagePage = new URL("../../remote-image.html", import.meta.url);
 
 /** The picture of one item. `node` is its element; `draw` brings the boxes up to date. */
@@ -70,10 +71,13 @@ export class Picture {
 }
 
 function box({ bbox, best }, tone, region, onpoint) {
-  const places = [bbox.ymin < TAG_ROOM && "inside", bbox.xmin > 0.7 && "leftwards"].filter(Boolean).join(" ");
+  const leftwards = bbox.xmin > RIGHT_PART;
+  const places = [bbox.ymin < TAG_ROOM && "inside", leftwards && "leftwards"].filter(Boolean).join(" ");
   const node = element("div", { class: `box ${tone} ${places}`, "data-region": region },
-    element("span", { class: "tag" }, best.label_name, " ", element("b", {}, shownScore(best.score))));
+    element("span", { class: "tag" },
+      element("span", {}, best.label_name), " ", element("b", {}, shownScore(best.score))));
   placeOver(node, bbox);
+  node.style.setProperty("--room", leftwards ? bbox.xmax : 1 - bbox.xmin);
   node.addEventListener("pointerenter", () => onpoint(region));
   node.addEventListener("pointerleave", () => onpoint(null));
   return { node, area: (bbox.xmax - bbox.xmin) * (bbox.ymax - bbox.ymin) };

@@ -21,7 +21,7 @@ export function regionsThatCount(output, threshold) {
   return [...regions.values()];
 }
 
-/** Return how many labels count in all `outputs`. */
+/** Return how many predictions count in all `outputs`. */
 export function countOf(outputs, threshold) {
   return outputs.reduce(
     (sum, output) => sum + allPredictions(output).filter((each) => counts(each, threshold)).length,

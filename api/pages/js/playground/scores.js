@@ -4,6 +4,8 @@ import { element } from "../shared/elements.js";
 import { allPredictions, counts, shownScore } from "./predictions.js";
 
 const ROWS_SHOWN = 30;
+const LONG_NAME = 24; // characters: beside a bar, a longer name would take many lines
+const hasLongName = ({ label_name: name }) => name.length > LONG_NAME;
 
 /** Return the scores of all outputs of `item`; `onpoint` is told the region that is pointed at, or null. */
 export function scores(item, spec, threshold, onpoint) {
@@ -30,7 +32,7 @@ function list(output, index, spec, threshold, onpoint, numbered) {
   ));
   return element("div", {},
     numbered && element("h3", {}, `Output ${index + 1}`),
-    element("ul", { class: "score-rows" }, rows),
+    element("ul", { class: shown.some(hasLongName) ? "long-names" : null }, rows),
     !predictions.length && element("p", { class: "hint" }, "Nothing was found, not even below the thresholds."),
     predictions.length > shown.length && element("p", { class: "hint" },
       `${predictions.length - shown.length} more with lower scores are in the JSON.`,

@@ -18,11 +18,10 @@ export class ThresholdControl {
     this.#choose(null);
   }
 
-  /** Show the control, and how many labels count now and would with the thresholds of the version. */
+  /** Show the control, and how many predictions count now and would with the thresholds of the version. */
   show(visible, count, ownCount) {
     byId("threshold-panel").hidden = !visible;
-    const labels = (number) => `${number} ${number === 1 ? "label" : "labels"}`;
-    byId("threshold-effect").textContent = this.isOwn ? labels(ownCount) : `${labels(count)}, ${ownCount} as set`;
+    byId("threshold-effect").textContent = this.isOwn ? `${ownCount} found` : `${count} found, ${ownCount} as set`;
   }
 
   #choose(threshold) {

@@ -17,10 +17,10 @@ async function copy(pre) {
 /** Return the text in a block with a button that copies it. */
 export function code(text, name) {
   const pre = element("pre", { tabindex: "0", "aria-label": name }, text);
-  const button = element("button", { type: "button" }, "Copy");
+  const button = element("button", { type: "button", class: "quiet" }, "Copy");
   button.addEventListener("click", async () => {
     button.textContent = await copy(pre);
     setTimeout(() => (button.textContent = "Copy"), COPIED_MS);
   });
-  return element("div", { class: "code" }, pre, button);
+  return element("div", { class: "code" }, element("header", {}, element("span", { class: "hint" }, name), button), pre);
 }

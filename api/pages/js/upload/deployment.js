@@ -1,7 +1,7 @@
 // From files and a description to a version that answers: the steps, each of which can fail and be tried again.
 //
-// What a failed attempt has made and the next can use stays: a network that was deployed is not sent a second time
-// because a label was misspelt. What it cannot use is deleted.
+// A network that was deployed stays after a failed attempt: it is not sent a second time because a label was misspelt.
+// Whatever else an attempt has made is deleted when it fails.
 
 import { api, RequestFailed } from "../shared/client.js";
 import { endedTask } from "../shared/tasks.js";
@@ -14,14 +14,25 @@ export class Deployment {
   #spec = null;
 
   /** Bring `plan` about; `tell(step, state, note)` hears how each step goes. Returns {network, spec, version}. */
-  async run({ description, files, spec, makeCurrent }, tell) {
+  async run(plan, tell) {
+    try {
+      return await this.#run(plan, tell);
+    } catch (error) {
+      if (this.#spec) await this.#dropSpec(tell);
+      throw error;
+    } finally {
+      this.#spec = null;
+    }
+  }
+
+  async #run({ description, files, spec, makeCurrent }, tell) {
     const found = spec ?? (await this.#step("spec", tell, () => this.#newSpec(description)));
-    if (spec) tell("spec", "done", `${spec.name} (${spec.id})`);
+    tell("spec", "done", spec ? `${spec.name} (${spec.id})` : found.name);
     const network = await this.#step("upload", tell, () => this.#upload(description, files, tell));
     await this.#step("deploy", tell, () => this.#deployed(network, tell));
     const version = await this.#step("version", tell, () =>
       this.#newVersion(found, network, description, makeCurrent, tell));
-    this.#network = this.#spec = null;
+    this.#network = null;
     return { network, spec: found, version };
   }
 
@@ -36,26 +47,34 @@ export class Deployment {
   }
 
   async #newSpec({ name, description, metadata, outputs }) {
-    const fields = { name, description, metadata, outputs };
-    this.#spec = await this.#madeFor(this.#spec, JSON.stringify(fields), "recognition/specs", () =>
-      api.post("recognition/specs", { json: fields }));
-    return this.#spec.made;
+    this.#spec = await api.post("recognition/specs", { json: { name, description, metadata, outputs } });
+    return this.#spec;
   }
 
   async #upload({ name, description, metadata, framework, preprocessing, postprocessings }, files, tell) {
     const fields = { name, description, metadata, framework, preprocessing, postprocessings };
     const identity = JSON.stringify([fields, files.map((file) => [file.name, file.size, file.lastModified])]);
-    this.#network = await this.#madeFor(this.#network, identity, "networks", () =>
-      createNetwork(fields, files, (fraction) => tell("upload", "current", null, fraction)));
+    if (this.#network?.identity !== identity) {
+      if (this.#network) await this.#dropNetwork();
+      const made = await createNetwork(fields, files, (fraction) => tell("upload", "current", null, fraction));
+      this.#network = { identity, made };
+    }
     tell("upload", "done", `network ${this.#network.made.id}`);
     return this.#network.made;
   }
 
-  /** Return {identity, made}: what is there if it is the same, else what `make` makes in its place. */
-  async #madeFor(old, identity, path, make) {
-    if (old?.identity === identity) return old;
-    if (old) await api.delete(`${path}/${old.made.id}`);
-    return { identity, made: await make() };
+  async #dropSpec(tell) {
+    try {
+      await api.delete(`recognition/specs/${this.#spec.id}`);
+      tell("spec", "", "Not kept.");
+    } catch {
+      // What made the attempt fail is what counts.
+    }
+  }
+
+  async #dropNetwork() {
+    await api.delete(`networks/${this.#network.made.id}`);
+    this.#network = null;
   }
 
   async #deployed(network, tell) {
@@ -64,8 +83,7 @@ export class Deployment {
       { seen: () => tell("deploy", "current", "A worker loads the weights and runs an image through them.") },
     );
     if (task.status === "error") {
-      await api.delete(`networks/${network.id}`);
-      this.#network = null;
+      await this.#dropNetwork();
       throw new RequestFailed(0, task.error);
     }
     const tensors = task.data.outputs.map(({ name, shape }) => `${name} ${shape.map((size) => size ?? "?").join("×")}`);
@@ -73,7 +91,6 @@ export class Deployment {
   }
 
   async #newVersion(spec, network, { post_processings }, makeCurrent, tell) {
-    tell("spec", "done", `${spec.name} (${spec.id})`);
     const version = await api.post(
       "recognition/versions",
       { json: { spec_id: spec.id, network_id: network.id, post_processings } },

@@ -40,9 +40,16 @@ async function start() {
       element("option", { value: id }, `${name} (${id})`))),
   );
   target.addEventListener("change", async () => {
+    clearProblems();
     const id = target.value;
-    const spec = id ? await api.get(`recognition/specs/${id}`) : null;
-    if (target.value !== id) return; // another one was chosen meanwhile
+    let spec = null;
+    try {
+      if (id) spec = await api.get(`recognition/specs/${id}`);
+    } catch (error) {
+      target.value = "";
+      showProblems({ target: [error.message] });
+    }
+    if (spec && target.value !== id) return; // another one was chosen meanwhile
     chosenSpec = spec;
     byId("switch-row").hidden = chosenSpec === null;
     followSpec(guided, chosenSpec);
@@ -98,6 +105,15 @@ function description() {
   };
 }
 
+/** Return `fields` with what the service says of files by their names gathered under the files. */
+function besideFiles(fields) {
+  const names = files.ofNetwork.map(({ name }) => name);
+  const about = Object.entries(fields).filter(([path]) => names.includes(path));
+  const others = Object.entries(fields).filter(([path]) => !names.includes(path));
+  const told = about.map(([name, messages]) => `${name}: ${messages.join(" ")}`);
+  return Object.fromEntries(told.length ? [...others, ["files", told]] : others);
+}
+
 async function submit(event) {
   event.preventDefault();
   clearProblems();
@@ -118,7 +134,7 @@ async function submit(event) {
     progress.succeed(await deployment.run(plan, (...told) => progress.tell(...told)));
   } catch (error) {
     progress.fail(error);
-    showProblems(error.fields ?? {}, { focus: false });
+    showProblems(besideFiles(error.fields ?? {}), { focus: false });
   }
   byId("deploy").disabled = false;
 }
