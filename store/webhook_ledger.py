@@ -11,13 +11,13 @@ from dataclasses import dataclass
 
 from redis import Redis
 
+from config.queues import WEBHOOK_QUEUE
 from store.ledger_scripts import ledger_script
 from store.redis_connection import redis_errors_as_unavailable
 from store.task_keys import TASK_PREFIX, WEBHOOKS_KEY
 from store.task_records import WebhookStatus
 
 AGAIN_SECONDS = 60.0  # above what an attempt may take, with its wait for a thread
-MOST_AT_ONCE = 500
 GIVE_UP_SECONDS = 24 * 3600.0
 DELAYS_SECONDS = (5.0, 30.0, 120.0, 600.0, 1800.0, 3600.0, 7200.0, 4 * 3600.0)  # the last one again and again
 JITTER = 0.1  # receivers that were away are not met by all deliveries at once
@@ -43,10 +43,13 @@ class WebhookLedger:
         self._begin = ledger_script(redis, "clock", "begin_webhook")
         self._settle = ledger_script(redis, "clock", "settle_webhook")
 
-    def hand_out(self) -> list[str]:
-        """Return the IDs of tasks whose deliveries are due; no other caller gets them for a minute."""
+    def hand_out(self, most_waiting: int) -> list[str]:
+        """Return the IDs of tasks whose deliveries are due; no other caller gets them for a minute.
+
+        With those that the queue of webhooks holds already, they are no more than ``most_waiting``.
+        """
         with redis_errors_as_unavailable():
-            due = self._hand_out(keys=[WEBHOOKS_KEY], args=[AGAIN_SECONDS, MOST_AT_ONCE])
+            due = self._hand_out(keys=[WEBHOOKS_KEY, WEBHOOK_QUEUE], args=[AGAIN_SECONDS, most_waiting])
         return [task_id.decode() for task_id in due]
 
     def begin(self, task_id: str) -> Delivery | None:

@@ -20,15 +20,19 @@ from store.webhook_ledger import WebhookLedger
 logger = logging.getLogger(__name__)
 
 INTERVAL_SECONDS = 1.0
+BUSY_SECONDS = 0.05  # while deliveries are due: more of them, as soon as the queue has room
 
 
 class Dispatcher:
     """The thread that looks for due deliveries."""
 
-    def __init__(self, redis: Redis, webhooks: WebhookLedger, announce: Callable[[str], None]) -> None:
+    def __init__(
+        self, redis: Redis, webhooks: WebhookLedger, announce: Callable[[str], None], most_waiting: int
+    ) -> None:
         self._redis = redis
         self._webhooks = webhooks
         self._announce = announce
+        self._most_waiting = most_waiting
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._dispatch_until_stopped, name="dispatcher", daemon=True)
 
@@ -42,8 +46,8 @@ class Dispatcher:
         self._thread.join()
 
     def dispatch_once(self) -> int:
-        """Put what is due now into the queue, and return how many deliveries that were."""
-        due = self._webhooks.hand_out()
+        """Put what is due now into the queue, as far as it has room, and return how many deliveries that were."""
+        due = self._webhooks.hand_out(self._most_waiting)
         for task_id in due:
             self._announce(task_id)
         return len(due)
@@ -52,18 +56,17 @@ class Dispatcher:
         with self._redis.pubsub(ignore_subscribe_messages=True) as subscription:  # type: ignore[no-untyped-call]
             while not self._stopped.is_set():
                 try:
-                    while self.dispatch_once():
-                        pass
-                    self._until_told(subscription)
+                    handed_out = self.dispatch_once()
+                    self._until_told(subscription, BUSY_SECONDS if handed_out else INTERVAL_SECONDS)
                 except (Unavailable, RedisError, OperationalError) as error:
                     logger.warning("Webhooks are not delivered while Redis is away: %s", error)
                     self._stopped.wait(INTERVAL_SECONDS)
 
-    def _until_told(self, subscription: PubSub) -> None:
-        """Return when a task has ended whose webhook is due, or after a while."""
+    def _until_told(self, subscription: PubSub, seconds: float) -> None:
+        """Return when a task has ended whose webhook is due, or after ``seconds``."""
         if not subscription.subscribed:
             subscription.subscribe(WEBHOOKS_CHANNEL)
-        subscription.get_message(timeout=INTERVAL_SECONDS)
+        subscription.get_message(timeout=seconds)
 
 
 def announcer(app: Celery) -> Callable[[str], None]:

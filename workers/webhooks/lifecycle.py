@@ -21,6 +21,8 @@ from workers.webhooks.delivery import Deliverer
 from workers.webhooks.dispatcher import Dispatcher, announcer
 from workers.webhooks.sender import WebhookSender
 
+QUEUED_PER_THREAD = 2  # what waits longer than a delivery may take is due again, and would be tried twice
+
 
 def serve(settings: Settings) -> int:
     """Deliver until told to stop, and return the exit status."""
@@ -33,7 +35,7 @@ def serve(settings: Settings) -> int:
     accounts = Accounts(Database(settings.database_url))
     tasks = TaskLedger(redis, settings.task_ttl_seconds)
     app = _celery_app(settings, Deliverer(tasks, webhooks, accounts, WebhookSender(settings)))
-    dispatcher = Dispatcher(redis, webhooks, announcer(app))
+    dispatcher = Dispatcher(redis, webhooks, announcer(app), QUEUED_PER_THREAD * settings.worker_threads)
     dispatcher.start()
 
     def keep_our_logging(**_: Any) -> None:

@@ -17,7 +17,7 @@ import pytest
 import redis
 from standardwebhooks.webhooks import Webhook as Verifier
 
-from config.queues import TaskKind
+from config.queues import WEBHOOK_QUEUE, TaskKind
 from config.settings import Settings, read_settings
 from store.accounts import Accounts
 from store.database import Database
@@ -32,6 +32,7 @@ from workers.webhooks.delivery import Deliverer
 from workers.webhooks.sender import WebhookSender
 
 LONG_SECONDS = 60
+MANY = 1000
 DONE = Outcome(data=b'{"outputs":[]}')
 
 
@@ -121,9 +122,9 @@ def test_failed_delivery_is_tried_again_later_under_the_same_id(delivery: Delive
     task_id = delivery.ended(receiver.url)
     delivery.deliverer().deliver(task_id)
     assert delivery.state(task_id) == WebhookState(WebhookStatus.PENDING, 1, "The receiver answered 503.")
-    assert delivery.webhooks.hand_out() == []
+    assert delivery.webhooks.hand_out(MANY) == []
     delivery.due_now(task_id)
-    assert delivery.webhooks.hand_out() == [task_id]
+    assert delivery.webhooks.hand_out(MANY) == [task_id]
     delivery.deliverer().deliver(task_id)
     assert delivery.state(task_id) == WebhookState(WebhookStatus.DELIVERED, 2, None)
     first, second = receiver.got
@@ -182,7 +183,7 @@ def test_only_ends_that_were_asked_for_are_told(delivery: Delivery, events: tupl
     task_id = delivery.submit("http://127.0.0.1:1/", *events)
     assert delivery.state(task_id) == WebhookState(WebhookStatus.PENDING, 0, None)
     delivery.tasks.cancel(delivery.account_id, task_id)
-    assert delivery.webhooks.hand_out() == ([task_id] if told else [])
+    assert delivery.webhooks.hand_out(MANY) == ([task_id] if told else [])
     state = delivery.state(task_id)
     assert state is not None
     assert state.status is (WebhookStatus.PENDING if told else WebhookStatus.SKIPPED)
@@ -192,11 +193,23 @@ def test_each_due_delivery_goes_to_one_process(delivery: Delivery) -> None:
     task_ids = [delivery.ended("http://127.0.0.1:1/") for _ in range(50)]
     with ThreadPoolExecutor(8) as threads:
         handed_out = [
-            task_id for some in threads.map(lambda _: delivery.webhooks.hand_out(), range(8)) for task_id in some
+            task_id for some in threads.map(lambda _: delivery.webhooks.hand_out(MANY), range(8)) for task_id in some
         ]
         begun = list(threads.map(delivery.webhooks.begin, task_ids * 4))
     assert sorted(handed_out) == sorted(task_ids)
     assert sorted(each.task_id for each in begun if each is not None) == sorted(task_ids)
+
+
+def test_the_queue_never_fills_with_deliveries_to_slow_receivers(delivery: Delivery) -> None:
+    task_ids = {delivery.ended("http://127.0.0.1:1/") for _ in range(10)}
+    handed_out = delivery.webhooks.hand_out(4)
+    assert len(handed_out) == 4
+    delivery.client.lpush(WEBHOOK_QUEUE, *handed_out)
+    assert delivery.webhooks.hand_out(4) == []
+    delivery.client.rpop(WEBHOOK_QUEUE, 3)
+    assert len(delivery.webhooks.hand_out(4)) == 3
+    delivery.client.delete(WEBHOOK_QUEUE)
+    assert len(delivery.webhooks.hand_out(MANY)) == len(task_ids) - 7
 
 
 def test_purged_task_is_not_delivered(delivery: Delivery, receiver: Receiver) -> None:
