@@ -1,9 +1,11 @@
 """Clients as applications are: they post, take note of what was accepted, and try again when they are told to.
 
-Each post has an idempotency key, so that trying again makes no second task; some wait for their answer, some cancel.
+Each post has an idempotency key, so that trying again makes no second task; some wait for their answer, some cancel,
+some have a webhook.
 """
 
 import contextlib
+import json
 import threading
 import time
 from dataclasses import dataclass, field
@@ -17,6 +19,7 @@ SHORTEST_SECONDS = 15.0  # a short run is stretched, so that there is time for f
 MANY = 2000
 FIELD = "inputs[0]image.source"
 WAITING = 3  # one in so many posts waits for its answer
+TELLING = 4  # one in so many tasks has a webhook
 CANCELLING = 10  # one in so many tasks is cancelled at once, if the service can be reached
 
 
@@ -26,9 +29,11 @@ class Clients:
 
     fleet: Fleet
     count: int
+    webhook_url: str
     threads: int = 12
     accepted: dict[str, int] = field(default_factory=dict)  # task ID to the index of its image
     cancelled: set[str] = field(default_factory=set)
+    told: set[str] = field(default_factory=set)  # those with a webhook
     refused: int = 0
     longest_seconds: float = 0.0
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -61,6 +66,8 @@ class Clients:
                 time.sleep(SHORTEST_SECONDS * self.threads / self.count if self.count < MANY else 0.0)
                 with self._lock:
                     self.accepted[task_id] = index
+                    if number % TELLING == 0:
+                        self.told.add(task_id)
 
     def _cancel(self, http: httpx.Client, task_id: str) -> None:
         with self._lock:
@@ -72,11 +79,12 @@ class Clients:
         headers = {"Idempotency-Key": f"image {number}"}
         if number % WAITING == 0:
             headers["Prefer"] = "wait=1"
+        data = {"webhook": json.dumps({"url": self.webhook_url})} if number % TELLING == 0 else {}
         while True:
             start = time.monotonic()
             try:
                 files = {FIELD: ("image.jpg", IMAGES[number % len(IMAGES)])}
-                response = http.post(INFERENCE, files=files, headers=headers)
+                response = http.post(INFERENCE, files=files, data=data, headers=headers)
             except httpx.TransportError:
                 time.sleep(PAUSE_SECONDS)
                 continue

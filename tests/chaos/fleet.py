@@ -1,4 +1,4 @@
-"""A service whose parts can be killed, frozen and restarted one by one: Redis, the API, and several workers.
+"""A service whose parts can be killed, frozen and restarted one by one: Redis, the API, several workers, and webhooks.
 
 Unlike ``recoq up``, nothing here restarts by itself: the test decides what dies, when, and for how long.
 """
@@ -93,6 +93,7 @@ class Fleet:
     launch: RedisLaunch
     redis: Process
     api: Process
+    webhooks: Process  # started by those who need it
     workers: list[Process]
     url: str
     key: str
@@ -145,7 +146,7 @@ class Fleet:
         return next((worker for worker in self.workers if not worker.ended and worker.pid == pid), None)
 
     def stop(self) -> None:
-        parts = [*self.workers, self.api, self.redis]
+        parts = [*self.workers, self.webhooks, self.api, self.redis]
         for part in parts:
             part.stop()
         for part in parts:
@@ -171,8 +172,10 @@ def running_fleet(folder: Path, *, workers: int, append_fsync: str = "everysec",
         **settings,
     )
     redis_server = Process(launch.command, environment, folder / "redis.out")
-    fleet = Fleet(folder, launch, redis_server, redis_server, [], f"http://127.0.0.1:{port}", "", environment)
+    url = f"http://127.0.0.1:{port}"
+    fleet = Fleet(folder, launch, redis_server, redis_server, redis_server, [], url, "", environment)
     fleet.api = fleet.process("cli", "api", "api")
+    fleet.webhooks = fleet.process("workers.webhooks", "webhooks")
     try:
         _start(fleet, workers)
         yield fleet

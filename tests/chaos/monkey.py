@@ -27,7 +27,7 @@ class Fault:
 
 @dataclass
 class Monkey:
-    """Kills and freezes workers and Redis, one after the other, until told to stop."""
+    """Kills and freezes workers and Redis, and kills who delivers webhooks, one after the other, until told to stop."""
 
     fleet: Fleet
     seed: int
@@ -53,6 +53,7 @@ class Monkey:
             self._freeze_worker,
             self._kill_redis,
             self._freeze_redis,
+            self._kill_webhooks,
         ]
         while not self._stopped.wait(generator.uniform(*PAUSE_SECONDS)):
             generator.choice(deeds)(generator)
@@ -83,6 +84,11 @@ class Monkey:
         self._stopped.wait(generator.uniform(*WORKER_FREEZE_SECONDS))
         victim.thaw()
         self.faults.append(Fault("worker frozen", at, held))
+
+    def _kill_webhooks(self, generator: random.Random) -> None:
+        self.fleet.webhooks.kill()
+        self.faults.append(Fault("webhooks killed", time.time()))
+        self.fleet.webhooks.start()
 
     def _kill_redis(self, generator: random.Random) -> None:
         self.fleet.redis.kill()

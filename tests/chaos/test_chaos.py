@@ -4,6 +4,7 @@ A short run is part of the suite; ``make chaos`` makes a long one and shows the 
 ``docs/reliability.md``.
 """
 
+import json
 import os
 import time
 from bisect import bisect_left
@@ -13,11 +14,14 @@ from typing import Any
 
 import httpx
 import pytest
+from standardwebhooks.webhooks import Webhook as Verifier
 
+from store.webhook_ledger import AGAIN_SECONDS
 from tests.chaos.clients import FIELD, Clients
 from tests.chaos.fleet import IMAGES, INFERENCE, Fleet, running_fleet
 from tests.chaos.monkey import Fault, Monkey
 from tests.integration.tasks import result
+from tests.receiver import Message, receiving
 
 TASKS = int(os.environ.get("CHAOS_TASKS", "200"))
 SEED = int(os.environ.get("CHAOS_SEED", "1"))
@@ -49,6 +53,26 @@ def ended_tasks(http: httpx.Client, ids: list[str]) -> dict[str, Any]:
     while True:
         found = all_tasks(http, ids)
         if all(task["status"] != "pending" for task in found.values()) or time.monotonic() > deadline:
+            return found
+        time.sleep(0.5)
+
+
+def deliveries(messages: list[Message], secret: str) -> dict[str, list[Any]]:
+    """Return what the receiver was told of each task, in genuine messages."""
+    told: dict[str, list[Any]] = {}
+    for message in messages:
+        headers = {name.lower(): value for name, value in message.headers.items()}
+        Verifier(secret).verify(message.body, headers)
+        told.setdefault(headers["webhook-id"].removeprefix("task-"), []).append(json.loads(message.body))
+    return told
+
+
+def delivered_tasks(http: httpx.Client, ids: set[str]) -> dict[str, Any]:
+    """Return the tasks when their webhooks have been delivered: those of a killed process are tried a minute later."""
+    deadline = time.monotonic() + AGAIN_SECONDS + FINISH_SECONDS
+    while True:
+        found = all_tasks(http, list(ids))
+        if all(task["webhook"]["status"] == "delivered" for task in found.values()) or time.monotonic() > deadline:
             return found
         time.sleep(0.5)
 
@@ -100,15 +124,25 @@ def table(title: str, rows: dict[str, Any]) -> str:
 def test_every_accepted_task_ends_once_with_the_right_answer(
     append_fsync: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with running_fleet(tmp_path / "fleet", workers=2, append_fsync=append_fsync) as fleet, fleet.http() as http:
+    with (
+        running_fleet(tmp_path / "fleet", workers=2, append_fsync=append_fsync) as fleet,
+        fleet.http() as http,
+        receiving() as receiver,
+    ):
+        secret = http.post("/accounts/me/webhook-secret").json()["secret"]
+        fleet.webhooks.start()
         right = answers_in_calm(http)
-        clients, monkey = Clients(fleet, TASKS), Monkey(fleet, SEED)
+        clients, monkey = Clients(fleet, TASKS, receiver.url), Monkey(fleet, SEED)
         clients.start()
         monkey.start()
         clients.wait(FINISH_SECONDS)
         monkey.stop()
         tasks = ended_tasks(http, list(clients.accepted))
+        telling = delivered_tasks(http, clients.told)
+        told = deliveries(receiver.got, secret)
         rows = figures(fleet, tasks, clients, monkey.faults)
+        rows["webhooks"] = len(told)
+        rows["webhooks that came more than once"] = sum(len(bodies) > 1 for bodies in told.values())
         with capsys.disabled():
             print(f"\n\n{table(f'appendfsync {append_fsync}, seed {SEED}', rows)}\n")
         assert rows["lost"] == 0
@@ -119,6 +153,11 @@ def test_every_accepted_task_ends_once_with_the_right_answer(
         for task_id, index in clients.accepted.items():
             if task_id not in errors:
                 assert answer_of(tasks[task_id]["data"]) == right[index]
+        assert told.keys() == clients.told
+        for task_id, bodies in told.items():
+            task = telling[task_id]
+            assert task["webhook"]["status"] == "delivered"
+            assert all(each | {"webhook": None} == task | {"webhook": None} for each in bodies)
         assert len(monkey.faults) > 0
         with fleet.ledger() as ledger:
             assert ledger.hgetall("recoq:backlog") == {}
