@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from datetime import timedelta
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TaskID, TextColumn
 
 from cli.submit.submission import Submission
@@ -38,7 +39,7 @@ class SubmitProgress:
         parts.append(f"[green]{tally.succeeded} ok[/]")
         parts.append(f"[red]{tally.failed} failed[/]" if tally.failed else "0 failed")
         if self._submission.trouble:
-            parts.append(f"[yellow]trying again: {self._submission.trouble}[/]")
+            parts.append(f"[yellow]trying again: {escape(self._submission.trouble)}[/]")
         self._progress.update(self._task, completed=done, total=self._total, description="  ".join(parts))
 
 

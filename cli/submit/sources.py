@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from cli.errors import CommandError
+from cli.submit.patterns import matching
 
 IMAGE_SUFFIXES = frozenset(
     (".jpg", ".jpeg", ".jfif", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".ppm", ".pgm", ".pbm", ".pnm")
@@ -86,7 +87,7 @@ def _in_folder(folder: str, *, recursive: bool) -> Iterator[str]:
 
 
 def _matching(pattern: str, *, recursive: bool) -> Iterator[str]:
-    for path in glob.iglob(pattern, recursive=True):  # noqa: PTH207 - takes absolute patterns too
+    for path in matching(pattern):
         if not Path(path).is_dir():
             yield path
         elif recursive:

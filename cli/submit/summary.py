@@ -78,6 +78,8 @@ class Summary:
         table.add_row("time", f"{fields['seconds']:.1f} s, {fields['images_per_second']:.1f} images/s")
         if self.retries:
             table.add_row("tried again", str(self.retries))
+        if not (self.tally.ended or self.tally.already or self.interrupted or self.failure):
+            table.add_row("no images", "none were found; --recursive also looks into folders of folders")
         if self.interrupted or self.failure:
             table.add_row("not finished", "run the same command again to go on")
         if self.output is not None:

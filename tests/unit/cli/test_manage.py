@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from click.shell_completion import ShellComplete
 from click.testing import CliRunner, Result
 
 from api.services import Services
@@ -230,3 +231,17 @@ def test_completion_is_printed_for_each_shell(shell: str) -> None:
     result = CliRunner().invoke(main, ["completion", shell])
     assert result.exit_code == 0
     assert "_RECOQ_COMPLETE" in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "incomplete", "completed"),
+    [
+        ([], "su", ["submit"]),
+        (["tasks"], "", ["cancel", "show", "wait"]),
+        (["submit", "--format"], "c", ["csv", "coco"]),
+        (["submit"], "--rec", ["--recursive"]),
+    ],
+)
+def test_commands_and_options_are_completed(words: list[str], incomplete: str, completed: list[str]) -> None:
+    found = ShellComplete(main, {}, "recoq", "_RECOQ_COMPLETE").get_completions(words, incomplete)
+    assert sorted(item.value for item in found) == sorted(completed)
