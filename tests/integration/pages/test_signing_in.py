@@ -34,6 +34,18 @@ def test_the_key_is_kept_for_the_tab_alone_until_signing_out(browser: Browser, s
     assert browser.run("return sessionStorage.length") == 0
 
 
+def test_the_key_outlives_a_service_that_is_away_for_a_while(browser: Browser, service: Service) -> None:
+    sign_in(browser, service.url, service.key)
+    browser.command("Network.enable")
+    browser.command("Network.setBlockedURLs", urls=["*/v0.7/*"])
+    browser.driver.refresh()
+    browser.wait_for_text("#key-problem", "cannot be reached")
+    browser.command("Network.setBlockedURLs", urls=[])
+    browser.driver.refresh()
+    browser.one("#spec option")
+    assert all("ERR_BLOCKED_BY_CLIENT" in complaint for complaint in browser.console())
+
+
 def test_the_page_can_reach_no_other_host(browser: Browser, service: Service) -> None:
     sign_in(browser, service.url, service.key)
     attempts = {

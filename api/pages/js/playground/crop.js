@@ -39,6 +39,7 @@ export class CropTool {
     );
     this.fields = Object.entries(SIDES).map(([side, name]) => this.#field(side, name));
     this.sides = element("div", { class: "sides", role: "group", "aria-label": "Crop, in percent", hidden: true },
+      element("p", { class: "hint" }, "Drag over the image, or type:"),
       this.fields.map(({ node }) => node),
     );
     this.node = element("div", { class: "crop-tools" }, this.toggle, this.whole, this.sides);

@@ -23,7 +23,7 @@ export async function open(id, { current, start, needs = ["admin", "read"] }) {
   try {
     await enter(page);
   } catch (error) {
-    session.key = null;
+    if (error.status === 401) session.key = null; // else it is still good when the service is back
     askForKey(page, error.message);
   }
 }
@@ -114,6 +114,7 @@ function askForKey(page, problem = "") {
     }
     button.disabled = false;
   });
+  page.content.hidden = true;
   byId("sign-in").hidden = false;
   byId("sign-in").replaceChildren(
     element("div", { class: "panel" },
