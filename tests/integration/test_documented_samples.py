@@ -20,6 +20,7 @@ DOCUMENTS = {
     "docs/api.md": "",
     "docs/tutorial.md": "",
     "docs/how-to/submit-many-images.md": "",
+    "docs/how-to/switch-versions.md": "",
     "docs/how-to/choose-thresholds.md": "",
 }  # the section that is run; all of it by default
 DOCUMENTED_SERVICE = "http://127.0.0.1:8000"

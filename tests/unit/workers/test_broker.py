@@ -9,7 +9,7 @@ import pytest
 import redis
 from kombu import Connection, Consumer, Message
 
-from config.queues import Priority, TaskKind
+from config.queues import WORKER_QUEUES, Priority, TaskKind, queue_of
 from config.settings import read_settings
 from store.redis_connection import connect
 from store.task_ledger import TaskLedger
@@ -17,7 +17,8 @@ from store.task_records import NewTask
 from workers.celery_app import LARGEST_GROUP, create_celery_app, most_at_once
 from workers.in_hand import InHand
 
-QUEUE = "recoq.normal.1"
+ACCOUNT = 1
+QUEUE = queue_of(TaskKind.RECOGNITION, Priority.NORMAL, ACCOUNT)
 Drain = Callable[[int], list[Message]]
 
 
@@ -44,9 +45,11 @@ STAGED = {"inputs": [{"source": {"staged": 0}}]}
 FETCHED = {"inputs": [{"source": {"url": "http://example.com/a.jpg"}}]}
 
 
-def submit(client: redis.Redis, count: int, request: Mapping[str, Any] = STAGED) -> list[str]:
+def submit(
+    client: redis.Redis, count: int, request: Mapping[str, Any] = STAGED, priority: Priority = Priority.NORMAL
+) -> list[str]:
     ledger = TaskLedger(client, 60)
-    return [ledger.submit(NewTask(1, TaskKind.RECOGNITION, request, [b""], Priority.NORMAL)) for _ in range(count)]
+    return [ledger.submit(NewTask(ACCOUNT, TaskKind.RECOGNITION, request, [b""], priority)) for _ in range(count)]
 
 
 def ids_of(messages: list[Message]) -> list[list[str]]:
@@ -111,3 +114,30 @@ def test_messages_in_hand_go_back_when_the_worker_leaves(client: redis.Redis, br
     broker.release()
     waiting = [orjson.loads(message)["headers"]["id"] for message in client.lrange(QUEUE, 0, -1)]
     assert waiting[::-1] == ids  # the next one is the last of the list
+
+
+def test_high_task_is_taken_within_two_batches_though_50_000_low_ones_wait(
+    client: redis.Redis, broker: Connection
+) -> None:
+    low, high = (queue_of(TaskKind.RECOGNITION, priority, ACCOUNT) for priority in (Priority.LOW, Priority.HIGH))
+    [first] = submit(client, 1, priority=Priority.LOW)
+    message = client.lindex(low, 0)
+    client.lpush(low, *(message.replace(b"first-of-" + first.encode(), b"tag-%d" % tag) for tag in range(49_999)))
+    taken: list[str] = []
+
+    def take(message: Message) -> None:
+        taken.extend([message.delivery_info["routing_key"]] * len(message.decode()[0]))
+        message.ack()
+
+    consumer = Consumer(broker.default_channel, [broker.SimpleQueue(name).queue for name in WORKER_QUEUES])
+    consumer.on_message = take
+    consumer.qos(prefetch_count=read_settings().worker_threads)
+    consumer.consume()
+    while len(taken) < 200:
+        broker.drain_events(timeout=10)
+    before = len(taken)
+    submit(client, 1, priority=Priority.HIGH)
+    while high not in taken:
+        broker.drain_events(timeout=10)
+    assert taken.index(high) - before <= 2 * read_settings().max_batch_size
+    assert client.llen(low) > 49_000
