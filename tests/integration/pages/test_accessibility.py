@@ -1,5 +1,7 @@
 """What holds for every page: names for screen readers, contrast in light and dark, the width of a phone, and keys."""
 
+import itertools
+
 import pytest
 from selenium.webdriver.common.keys import Keys
 
@@ -76,6 +78,19 @@ def test_every_control_and_image_has_a_name(browser: Browser, service: Service, 
     controls = [node for node in nodes if not node["ignored"] and node["role"]["value"].lower() in CONTROLS]
     assert len(controls) > 5
     assert [node["role"]["value"] for node in controls if not node.get("name", {}).get("value", "").strip()] == []
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_headings_go_down_step_by_step_from_the_only_first_one(browser: Browser, service: Service, path: str) -> None:
+    show(browser, service, path)
+    levels = browser.run(
+        "return [...document.querySelectorAll('h1, h2, h3, h4')].filter((each) => each.checkVisibility()"
+        ").map(({ tagName }) => Number(tagName[1]))"
+    )
+    assert levels[0] == 1
+    assert levels.count(1) == 1
+    assert all(later <= earlier + 1 for earlier, later in itertools.pairwise(levels))
+    assert browser.run("return [...document.querySelectorAll('th')].filter((each) => !each.textContent)") == []
 
 
 @pytest.mark.parametrize("path", PAGES)

@@ -83,7 +83,7 @@ export class VersionsPanel {
               ],
             },
             { title: "Made", cell: ({ create_date: date }) => shownDate(date) },
-            { title: "", amount: true, cell: (version) => this.#action(version, current) },
+            { title: "State", amount: true, cell: (version) => this.#action(version, current) },
           ], this.#versions.toReversed())
         : element("p", { class: "calm" }, "It has no version yet."));
   }

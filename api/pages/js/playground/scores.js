@@ -31,7 +31,7 @@ function list(output, index, spec, threshold, onpoint, numbered) {
     onpoint,
   ));
   return element("div", {},
-    numbered && element("h3", {}, `Output ${index + 1}`),
+    numbered && element("h2", {}, `Output ${index + 1}`),
     element("ul", { class: shown.some(hasLongName) ? "long-names" : null }, rows),
     !predictions.length && element("p", { class: "hint" }, "Nothing was found, not even below the thresholds."),
     predictions.length > shown.length && element("p", { class: "hint" },
