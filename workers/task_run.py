@@ -15,7 +15,7 @@ from store.task_records import ClaimedTask, Ending, Outcome
 from workers.errors import TaskFailure
 from workers.fetch import FetchError
 from workers.handlers import TaskHandler
-from workers.stopwatch import Stopwatch
+from workers.stopwatch import Stage, Stopwatch
 from workers.watchdog import end_process
 
 logger = logging.getLogger(__name__)
@@ -45,6 +45,8 @@ class TaskRun:
 
     def go_on(self) -> None:
         """Run until the next wait for a batch, or to the end; waits for the batch of the last time."""
+        if self.batch is None:
+            self.stopwatch.lap(Stage.BATCH_WAIT)  # for the thread, which prepared others for the same batch
         self.batch = None
         try:
             self.batch = next(self._steps)
