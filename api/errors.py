@@ -5,6 +5,7 @@ What a client got wrong is told in one sentence; what went wrong here is logged 
 
 import logging
 from collections.abc import Iterator, Mapping
+from itertools import islice
 from typing import Any, ClassVar
 
 import orjson
@@ -30,6 +31,10 @@ log = logging.getLogger(__name__)
 
 RETRY_AFTER_SECONDS = 2
 WHOLE_BODY = "body"
+# What was sent may be quoted: an answer must not become as large as a hostile request.
+MOST_PATHS = 100
+LONGEST_PATH = 200
+LONGEST_MESSAGE = 1000
 SENTENCES = {
     400: "The request could not be read.",
     404: "There is nothing at this address.",
@@ -95,7 +100,12 @@ def invalid_fields(errors: Errors) -> InvalidRequest:
     path, messages = next(iter(errors.items()))
     count = sum(map(len, errors.values())) - 1
     others = f" ({count} more)" if count else ""
-    return InvalidRequest(f"{path}: {messages[0]}{others}", errors)
+    message = _cut(messages[0], LONGEST_MESSAGE - LONGEST_PATH - 50)
+    return InvalidRequest(f"{_cut(path, LONGEST_PATH)}: {message}{others}", errors)
+
+
+def _cut(text: str, length: int) -> str:
+    return text if len(text) <= length else f"{text[:length]}…"
 
 
 def flatten(messages: Any, path: str = "") -> Iterator[tuple[str, list[str]]]:
@@ -123,9 +133,12 @@ def as_invalid_request(error: ValidationError) -> InvalidRequest:
 
 def error_response(status: int, message: str, errors: Errors | None = None) -> Response:
     """Return the payload that every error has."""
-    payload: dict[str, Any] = {"error": message}
+    payload: dict[str, Any] = {"error": _cut(message, LONGEST_MESSAGE)}
     if errors:
-        payload["errors"] = errors
+        payload["errors"] = {
+            _cut(path, LONGEST_PATH): [_cut(each, LONGEST_MESSAGE) for each in messages]
+            for path, messages in islice(errors.items(), MOST_PATHS)
+        }
     return Response(orjson.dumps(payload), status=status, mimetype="application/json")
 
 

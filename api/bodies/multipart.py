@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from typing import IO, Any
 
 from flask import Request
+from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.http import parse_options_header
 from werkzeug.sansio.multipart import Data, Epilogue, Event, Field, File, MultipartDecoder, NeedData
 
@@ -80,8 +81,8 @@ def incoming_parts(request: Request) -> Iterator[IncomingPart]:
     """Yield the parts of a multipart request in their order; a part not read to its end is skipped.
 
     Raises:
-        InvalidRequest: if the body is not multipart.
-        RequestEntityTooLarge: past ``request.max_content_length``, or too many parts.
+        InvalidRequest: if the body is not multipart, or has too many parts or too long a header of one.
+        RequestEntityTooLarge: past ``request.max_content_length``.
     """
     boundary = request.mimetype_params.get("boundary", "")
     if not boundary or not boundary.isascii():
@@ -100,7 +101,7 @@ def _events(stream: IO[bytes], boundary: bytes) -> Iterator[Event]:
     decoder.boundary_re = re.compile(BOUNDARY % re.escape(boundary))
     while True:
         chunk = stream.read(CHUNK_BYTES)
-        decoder.receive_data(chunk or None)
+        _receive(decoder, chunk)
         if len(chunk) == CHUNK_BYTES:
             time.sleep(0)  # others have their turn, however fast this client sends
         while not isinstance(event := _next_event(decoder), NeedData):
@@ -109,8 +110,17 @@ def _events(stream: IO[bytes], boundary: bytes) -> Iterator[Event]:
             yield event
 
 
+def _receive(decoder: MultipartDecoder, data: bytes) -> None:
+    try:
+        decoder.receive_data(data or None)
+    except RequestEntityTooLarge as error:
+        raise InvalidRequest("A part of the multipart body has too long a header.") from error
+
+
 def _next_event(decoder: MultipartDecoder) -> Event:
     try:
         return decoder.next_event()
+    except RequestEntityTooLarge as error:
+        raise InvalidRequest(f"A multipart body may have at most {MAX_PARTS} parts.") from error
     except ValueError as error:
         raise InvalidRequest("The multipart body is broken or ends too early.") from error

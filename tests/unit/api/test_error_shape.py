@@ -37,6 +37,20 @@ def test_several_failures_are_counted_in_the_sentence(admin: Caller) -> None:
     assert answer["errors"] == {"name": ["This field is required."], "foo": ["Unknown field."]}
 
 
+def test_answers_do_not_grow_with_what_was_sent(admin: Caller) -> None:
+    many = admin.post("/recognition/specs", json={f"field {index}": 1 for index in range(20_000)})
+    assert "(20001 more)" in many.get_json()["error"]
+    assert len(many.get_json()["errors"]) == 100
+    long = admin.post("/recognition/specs", json={"name": "x", "outputs": [output()], "k" * 1_000_000: 1})
+    assert long.get_json()["error"] == f"{'k' * 200}…: Unknown field."
+    classification = {"classification": {"output_tensor": "output"}}
+    version = {"spec_id": admin.spec(), "network_id": "n" * 1_000_000, "post_processings": [classification]}
+    quoted = admin.post("/recognition/versions", json=version)
+    assert quoted.get_json()["error"].startswith("network_id: There is no network nnn")
+    assert {response.status_code for response in (many, long, quoted)} == {400}
+    assert max(len(response.data) for response in (many, long, quoted)) < 10_000
+
+
 @pytest.mark.parametrize("code", sorted(set(default_exceptions) - {400, 404, 405, 408, 413}))
 def test_every_default_exception_has_the_payload(app: Flask, code: int) -> None:
     raised = default_exceptions[code]()

@@ -80,7 +80,7 @@ def test_wrong_fields_are_named(admin: Caller, body: dict[str, Any], path: str) 
         (b"{", "line 1"),
         (b'{"name": "a",\n "outputs": oops}', "line 2, column 13"),
         (b'{"name": NaN}', "NaN"),
-        (b'{"name": "\\ud800"}', "represented"),
+        (b'{"name": "\\ud800"}', "surrogate in name"),
         (b'{"a":' * 100 + b"1" + b"}" * 100, "deep"),
         (b'{"name": "a"} trailing', "unexpected text"),
     ],
