@@ -27,7 +27,7 @@ class TensorsHandler:
         self._images = images
 
     def answer(self, task: ClaimedTask, stopwatch: Stopwatch) -> Steps:
-        """Answer with ``{"tensors": [{"name", "shape", "data"}]}``: row-major, the batch dimension kept with size 1."""
+        """Answer with ``{"tensors": [{"name", "shape", "dims", "data"}]}``: row-major, a batch dimension of size 1."""
         try:
             network = self._catalogue.network(task.request["network_id"])
         except NotFound as error:
@@ -69,4 +69,6 @@ def check_size(tensors: Mapping[str, torch.Tensor]) -> None:
 def _describe(name: str, tensor: torch.Tensor) -> dict[str, Any]:
     if tensor.is_floating_point():
         tensor = tensor.float()  # half precisions have no NumPy or JSON form of their own
-    return {"name": name, "shape": [1, *tensor.shape], "data": tensor.flatten().tolist()}
+    shape = [1, *tensor.shape]
+    # ``dims`` is what releases of the public client before 0.10 read.
+    return {"name": name, "shape": shape, "dims": shape, "data": tensor.flatten().tolist()}

@@ -300,7 +300,7 @@ def test_network_with_two_outputs_labels_both(http: httpx.Client, tmp_path: Path
         over = tags.sigmoid()[0] > torch.tensor([0.5, 0.4, 0.6, 0.7])
         assert predicted == {7 + index for index in over.nonzero().flatten().tolist()}
     [tensor] = ask(http, pushed.tensors_path, FILES[3], output_tensors=json.dumps(["tags"]))["tensors"]
-    assert tensor["shape"] == [1, 4]
+    assert tensor["shape"] == tensor["dims"] == [1, 4]
     assert tensor["data"] == pytest.approx(run(network, batches[3])[1].flatten().tolist(), abs=TOLERANCE)
 
 

@@ -3,6 +3,10 @@
 import base64
 import io
 import json
+import os
+import subprocess
+import sys
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -16,6 +20,8 @@ from tests.service import Service
 
 MODEL_FOLDER = MODELS_FOLDER / "shapes-v1"
 MODEL = json.loads((MODEL_FOLDER / "model.json").read_text())
+TOUR = Path(__file__).with_name("client_tour.py")
+OLD_CLIENT = Path(sys.prefix) / "clients" / "deepomatic-api-0.9.4"
 
 
 @pytest.fixture(scope="module")
@@ -93,6 +99,29 @@ def test_own_network_specification_and_version_from_creation_to_deletion(client:
     for resource in (client.RecognitionSpec.retrieve(spec.pk), client.Network.retrieve(network.pk)):
         with pytest.raises(ClientError, match="404"):
             resource.refresh()
+
+
+def take_the_tour(service: Service, image: Path, client_folder: str = "") -> str:
+    """Run the tour with the client in a folder, or else the one that is installed, and return its release."""
+    ended = subprocess.run(
+        [sys.executable, str(TOUR), service.url, service.key, str(MODEL_FOLDER), str(image)],
+        env={**os.environ, "PYTHONPATH": client_folder},
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert ended.returncode == 0, ended.stderr
+    return ended.stdout.strip()
+
+
+def test_tour_with_the_newest_release(service: Service, square_file: Path) -> None:
+    assert take_the_tour(service, square_file) == version("deepomatic-api")
+
+
+@pytest.mark.skipif(not OLD_CLIENT.exists(), reason="scripts/install-old-client has not installed deepomatic-api 0.9.4")
+def test_tour_with_an_old_release(service: Service, square_file: Path) -> None:
+    assert take_the_tour(service, square_file, str(OLD_CLIENT)) == "0.9.4"
 
 
 def test_many_tasks_are_listed_and_awaited_at_once(client: Client) -> None:
