@@ -1,12 +1,10 @@
-"""A prepared tensor is what a plain torchvision script makes of the image, bit for bit; boxes find their way back."""
+"""A prepared tensor is what a plain torchvision script makes of the image, bit for bit."""
 
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from torchvision.transforms import InterpolationMode
 from torchvision.transforms.v2 import functional as F  # noqa: N812 - the name that torchvision's own scripts use
 
@@ -183,43 +181,3 @@ def test_impossible_description_is_a_sentence(image: dict[str, Any]) -> None:
 
 def test_empty_mean_file_means_none() -> None:
     assert spec(mean_file="").mean_file is None
-
-
-@settings(max_examples=150, deadline=None, derandomize=True)
-@given(data=st.data())
-def test_a_rectangle_that_was_drawn_is_found_again_in_the_original_image(data: st.DataObject) -> None:
-    """Draws a black rectangle on white, finds it in the prepared pixels, and maps that box back.
-
-    The box must come back within one pixel of the network input, whatever is cropped, resized, cut off or padded.
-    """
-    width, height = data.draw(st.integers(60, 200)), data.draw(st.integers(60, 200))
-    region = Region()
-    left, top, right, bottom = 0, 0, width, height
-    if data.draw(st.booleans()):
-        left, top = data.draw(st.integers(0, width // 3)), data.draw(st.integers(0, height // 3))
-        right, bottom = data.draw(st.integers(2 * width // 3, width)), data.draw(st.integers(2 * height // 3, height))
-        region = Region(bbox=BBox(left / width, top / height, right / width, bottom / height))
-    # In the middle third of the region, so that a centre crop leaves some of it, and large enough to survive shrinking.
-    inner_width, inner_height = right - left, bottom - top
-    x0 = left + inner_width // 3 + data.draw(st.integers(0, inner_width // 12))
-    y0 = top + inner_height // 3 + data.draw(st.integers(0, inner_height // 12))
-    x1 = x0 + data.draw(st.integers(inner_width // 6, inner_width // 4))
-    y1 = y0 + data.draw(st.integers(inner_height // 6, inner_height // 4))
-    image = torch.full((3, height, width), 255, dtype=torch.uint8)
-    image[:, y0:y1, x0:x1] = 0
-    target = f"{data.draw(st.integers(30, 120))}x{data.draw(st.integers(30, 120))}"
-    kind = data.draw(st.sampled_from(["SQUASH", "CROP", "FILL", "NETWORK"]))
-
-    result = prepare_image(image, region, spec(resize_type=kind, target_size=target))
-    dark = result.tensor[0] < 128
-    rows, columns = dark.any(dim=1).nonzero().flatten(), dark.any(dim=0).nonzero().flatten()
-    assert len(rows)
-    assert len(columns)
-    seen = torch.tensor([int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1], dtype=torch.float64)
-    size = torch.tensor([result.input_width, result.input_height] * 2, dtype=torch.float64)
-    found = result.placement.to_image(seen / size)
-    view = result.placement.to_image(torch.tensor([0.0, 0.0, 1.0, 1.0]))  # what of the image the network sees
-    drawn = torch.tensor([x0 / width, y0 / height, x1 / width, y1 / height], dtype=torch.float64)
-    visible = torch.maximum(torch.minimum(drawn, view[[2, 3, 2, 3]]), view[[0, 1, 0, 1]])
-    one_pixel = (view[2:] - view[:2]) / size[:2]
-    assert ((found - visible).abs() <= one_pixel.repeat(2) + 1e-9).all()
