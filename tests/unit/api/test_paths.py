@@ -1,11 +1,13 @@
 """Paths, headers and health: what is the same everywhere."""
 
+import re
 from dataclasses import replace
 
 import pytest
 from flask import Flask
 
 from api.app import create_app
+from api.errors import SENTENCES
 from api.services import Services
 from config.settings import Settings
 from tests.unit.api.callers import Caller
@@ -34,6 +36,24 @@ def test_trailing_slash_is_accepted_on_elements_and_on_posts(admin: Caller, vers
         assert admin.get(path).status_code == 200
     body = {"inputs": [{"image": {"source": "https://example.com/a.jpg"}}]}
     assert admin.post(f"/recognition/specs/{version['spec_id']}/inference/", json=body).status_code == 202
+
+
+def test_no_endpoint_redirects_or_misses_its_slash(app: Flask, admin: Caller) -> None:
+    """What is asked for does not exist and no body is sent, so each endpoint answers with an error of its own."""
+    endpoints = 0
+    for rule in app.url_map.iter_rules():
+        path = re.sub("<[^>]+>", "987654321", rule.rule).removeprefix("/v0.7")
+        if not rule.rule.startswith("/v0.7") or rule.endpoint.startswith("docs.") or "webhook-secret" in path:
+            continue
+        for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}:
+            plain, slashed = admin.send(method, path), admin.send(method, f"{path}/")
+            assert plain.status_code == slashed.status_code, (method, path)
+            assert not 300 <= plain.status_code < 400
+            if plain.status_code >= 400:
+                assert plain.get_json() == slashed.get_json()
+                assert plain.get_json()["error"] != SENTENCES[404]
+            endpoints += 1
+    assert endpoints > 30
 
 
 @pytest.mark.parametrize("path", ["/networks//", "//networks", "/networks/-1", f"/networks/{2**63}", "/networks/x"])
