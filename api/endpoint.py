@@ -13,6 +13,7 @@ from flask_smorest import Blueprint
 from marshmallow import Schema
 
 from api.bodies.reader import FORM, JSON, MULTIPART, read_body
+from api.error_documents import EVERYWHERE, OF_CHANGES, WITH_A_BODY
 from api.pagination import DEFAULT_LIMIT, LARGEST_LIMIT, LARGEST_OFFSET
 
 PREFIX = "/v0.7"
@@ -83,6 +84,7 @@ def endpoint(
     also: tuple[int, ...] = (),
     errors: tuple[int, ...] = (),
     examples: JsonObject | None = None,
+    answer: JsonObject | None = None,
     multipart: JsonObject | None = None,
     body: JsonObject | None = None,
     arguments: list[JsonObject] | None = None,
@@ -92,27 +94,30 @@ def endpoint(
     With ``takes``, the validated body is its first argument. What it returns is shaped by ``gives``, unless it is
     a response already. ``also`` are other
     statuses of that answer, ``errors`` are those that this endpoint may answer with beside those that all have.
-    ``multipart`` documents the body's multipart form, ``body`` all of a body that the view reads itself.
+    ``examples`` are of the body and ``answer`` is one of what is given. ``multipart`` documents the body's multipart
+    form, ``body`` all of a body that the view reads itself.
     """
     schema = takes() if takes is not None else None
     if schema is not None:
         body = request_body(schema, examples or {}, multipart)
+    statuses = {*EVERYWHERE, *errors, *(WITH_A_BODY if body else ()), *(OF_CHANGES if method != "GET" else ())}
 
     def register(view: View) -> View:
-        def answer(**ids: Any) -> Any:
+        def called(**ids: Any) -> Any:
             if schema is None:
                 return view(**ids)
             return view(schema.load(read_body(request)), **ids)
 
-        answer.__name__, answer.__doc__ = view.__name__, view.__doc__
-        documented = group.doc(**_manual_doc(view, body, arguments))(answer)
-        for code in sorted({401, 403, 503, *errors, *((400, 413, 415) if schema else ())}):
+        called.__name__, called.__doc__ = view.__name__, view.__doc__
+        documented = group.doc(**_manual_doc(view, body, arguments))(called)
+        for code in sorted(statuses):
             documented = group.alt_response(code, HTTPStatus(code).name)(documented)
         for code in also:
-            documented = group.alt_response(code, schema=gives)(documented)
+            documented = group.alt_response(code, schema=gives, example=answer)(documented)
         # Each of those decorators calls the next at every request, and only adds to the documentation.
-        view_function = group.response(status, gives)(answer)
-        view_function._apidoc = group.response(status, gives)(documented)._apidoc
+        respond = group.response(status, gives, example=answer)
+        view_function = respond(called)
+        view_function._apidoc = respond(documented)._apidoc
         group.route(path, methods=[method])(view_function)
         return view
 

@@ -12,6 +12,7 @@ from flask import Blueprint, Flask, Response, send_from_directory
 from flask_smorest import Api
 
 from api.endpoint import PREFIX
+from api.error_documents import describe_errors
 from api.schemas.answers import ErrorSchema
 from api.schemas.fields import AlternativesSchema
 from config import VERSION
@@ -71,6 +72,7 @@ def start_document(app: Flask) -> Any:
         }
     )
     api.ERROR_SCHEMA = ErrorSchema
+    api.DEFAULT_ERROR_RESPONSE_NAME = None  # every status that an endpoint may answer with is named
     api.init_app(app)
     return api
 
@@ -79,6 +81,7 @@ def serve_document(app: Flask, api: Any) -> None:
     """Serve the finished document and the page that shows it."""
     api.spec.components.security_scheme("apiKey", SECURITY_SCHEME)
     _document_alternatives(api)
+    describe_errors(api)
     document = orjson.dumps(api.spec.to_dict())
     docs = Blueprint("docs", __name__, url_prefix=PREFIX)
 

@@ -4,13 +4,14 @@ from typing import Any
 
 from api.auth import account_id, principal
 from api.endpoint import blueprint, endpoint
+from api.routes.answer_examples import ACCOUNT
 from api.schemas.answers import AccountSchema, WebhookSecretSchema, account_answer
 from api.services import services
 
 accounts = blueprint("accounts", "The account behind a key.")
 
 
-@endpoint(accounts, "GET", "/accounts/me", gives=AccountSchema)
+@endpoint(accounts, "GET", "/accounts/me", gives=AccountSchema, answer=ACCOUNT)
 def retrieve_own_account() -> dict[str, Any]:
     """Retrieve the account and the role of the key that asks."""
     return account_answer(principal())

@@ -106,6 +106,12 @@ NETWORK_MULTIPART: dict[str, Any] = {
     },
 }
 
+NETWORK_CHANGES = {"name": "hot dogs, ResNet-18", "description": "Second training.", "metadata": {"author": "me"}}
+PATCHED_NETWORK: dict[str, Any] = {
+    "description": {"summary": "Another description", "value": {"description": NETWORK_CHANGES["description"]}}
+}
+REPLACED_NETWORK: dict[str, Any] = {"all": {"summary": "All editable fields", "value": NETWORK_CHANGES}}
+
 LABELS = [{"id": 0, "name": "hot-dog"}, {"id": 1, "name": "not hot-dog"}]
 NEW_SPEC: dict[str, Any] = {
     "classifier": {
@@ -117,6 +123,13 @@ NEW_SPEC: dict[str, Any] = {
             "outputs": [{"labels": {"roi": "NONE", "exclusive": True, "labels": LABELS}}],
         },
     }
+}
+PATCHED_SPEC: dict[str, Any] = {
+    "version": {"summary": "Another current version", "value": {"current_version_id": 123}},
+    "name": {"summary": "Another name", "value": {"name": "new name"}},
+}
+REPLACED_SPEC: dict[str, Any] = {
+    "name": {"summary": "A name; all else returns to its default", "value": {"name": "new name"}}
 }
 NEW_VERSION: dict[str, Any] = {
     "classification": {

@@ -12,7 +12,16 @@ from api.dispatch import accept, tensors_task
 from api.endpoint import IDEMPOTENCY_KEY, OWN_ID, PAGE_ARGUMENTS, PREFER, blueprint, endpoint, request_body
 from api.network_uploads import create_network
 from api.pagination import asked_page, page_answer
-from api.routes.examples import BULK, BULK_MULTIPART, INFERENCE, NETWORK_MULTIPART, TENSORS_MULTIPART
+from api.routes.answer_examples import ACCEPTED, BULK_ANSWER, NETWORK, PUBLIC_NETWORK, page_of
+from api.routes.examples import (
+    BULK,
+    BULK_MULTIPART,
+    INFERENCE,
+    NETWORK_MULTIPART,
+    PATCHED_NETWORK,
+    REPLACED_NETWORK,
+    TENSORS_MULTIPART,
+)
 from api.schemas.bulk import BulkAnswerSchema, BulkTensorsSchema
 from api.schemas.inference import TensorsRequestSchema
 from api.schemas.networks import (
@@ -45,7 +54,7 @@ JsonObject = dict[str, Any]
     LIST,
     gives=NetworkSchema,
     status=201,
-    errors=(400, 413, 415, 507),
+    answer=NETWORK,
     body=request_body(NewNetworkSchema(), {}, NETWORK_MULTIPART),
 )
 def create_a_network() -> JsonObject:
@@ -62,37 +71,65 @@ def _listed(owner: int | None) -> JsonObject:
     return page_answer(page, map(network_answer, found.items), found.total)
 
 
-@endpoint(networks, "GET", LIST, gives=NetworkPageSchema, errors=(400,), arguments=PAGE_ARGUMENTS)
+@endpoint(
+    networks, "GET", LIST, gives=NetworkPageSchema, answer=page_of(NETWORK), errors=(400,), arguments=PAGE_ARGUMENTS
+)
 def list_networks() -> JsonObject:
     """List the account's networks."""
     return _listed(account_id())
 
 
-@endpoint(networks, "GET", PUBLIC_LIST, gives=NetworkPageSchema, errors=(400,), arguments=PAGE_ARGUMENTS)
+@endpoint(
+    networks,
+    "GET",
+    PUBLIC_LIST,
+    gives=NetworkPageSchema,
+    answer=page_of(PUBLIC_NETWORK),
+    errors=(400,),
+    arguments=PAGE_ARGUMENTS,
+)
 def list_public_networks() -> JsonObject:
     """List the networks that every account may use."""
     return _listed(None)
 
 
-@endpoint(networks, "GET", ONE, gives=NetworkSchema, errors=(404,))
+@endpoint(networks, "GET", ONE, gives=NetworkSchema, answer=NETWORK, errors=(404,))
 def retrieve_network(network_id: int) -> JsonObject:
     """Retrieve a network."""
     return network_answer(services().networks.get(account_id(), network_id))
 
 
-@endpoint(networks, "GET", PUBLIC_ONE, gives=NetworkSchema, errors=(404,))
+@endpoint(networks, "GET", PUBLIC_ONE, gives=NetworkSchema, answer=PUBLIC_NETWORK, errors=(404,))
 def retrieve_public_network(slug: str) -> JsonObject:
     """Retrieve a public network."""
     return network_answer(services().networks.get(None, slug))
 
 
-@endpoint(networks, "PATCH", ONE, takes=PatchedNetworkSchema, gives=NetworkSchema, errors=(404,))
+@endpoint(
+    networks,
+    "PATCH",
+    ONE,
+    takes=PatchedNetworkSchema,
+    examples=PATCHED_NETWORK,
+    gives=NetworkSchema,
+    answer=NETWORK,
+    errors=(404,),
+)
 def edit_network(changes: JsonObject, network_id: int) -> JsonObject:
     """Edit some fields of a network."""
     return network_answer(services().networks.update(account_id(), network_id, **changes))
 
 
-@endpoint(networks, "PUT", ONE, takes=ReplacedNetworkSchema, gives=NetworkSchema, errors=(404,))
+@endpoint(
+    networks,
+    "PUT",
+    ONE,
+    takes=ReplacedNetworkSchema,
+    examples=REPLACED_NETWORK,
+    gives=NetworkSchema,
+    answer=NETWORK,
+    errors=(404,),
+)
 def replace_network(changes: JsonObject, network_id: int) -> JsonObject:
     """Replace all editable fields of a network."""
     return network_answer(services().networks.update(account_id(), network_id, **changes))
@@ -115,6 +152,7 @@ def delete_network(network_id: int) -> Response:
     f"{ONE}/inference",
     takes=TensorsRequestSchema,
     gives=AcceptedTaskSchema,
+    answer=ACCEPTED,
     status=202,
     also=(200,),
     errors=(404, 409),
@@ -133,6 +171,7 @@ def run_network(asked: JsonObject, network_id: int) -> Response:
     f"{PUBLIC_ONE}/inference",
     takes=TensorsRequestSchema,
     gives=AcceptedTaskSchema,
+    answer=ACCEPTED,
     status=202,
     also=(200,),
     errors=(404, 409),
@@ -151,6 +190,7 @@ def run_public_network(asked: JsonObject, slug: str) -> Response:
     f"{ONE}/inference/bulk",
     takes=BulkTensorsSchema,
     gives=BulkAnswerSchema,
+    answer=BULK_ANSWER,
     status=202,
     errors=(404, 409),
     examples=BULK,
@@ -168,6 +208,7 @@ def run_network_in_bulk(asked: JsonObject, network_id: int) -> Response:
     f"{PUBLIC_ONE}/inference/bulk",
     takes=BulkTensorsSchema,
     gives=BulkAnswerSchema,
+    answer=BULK_ANSWER,
     status=202,
     errors=(404, 409),
     examples=BULK,

@@ -10,7 +10,25 @@ from api.bulk import accept_bulk
 from api.dispatch import accept, recognition_task, require_version
 from api.endpoint import IDEMPOTENCY_KEY, OWN_ID, PAGE_ARGUMENTS, PREFER, blueprint, endpoint
 from api.pagination import asked_page, page_answer
-from api.routes.examples import BULK, BULK_MULTIPART, INFERENCE, INFERENCE_MULTIPART, NEW_SPEC
+from api.routes.answer_examples import (
+    ACCEPTED,
+    BULK_ANSWER,
+    PUBLIC_SPEC,
+    PUBLIC_SPEC_IN_LIST,
+    SPEC,
+    SPEC_IN_LIST,
+    VERSION_IN_LIST,
+    page_of,
+)
+from api.routes.examples import (
+    BULK,
+    BULK_MULTIPART,
+    INFERENCE,
+    INFERENCE_MULTIPART,
+    NEW_SPEC,
+    PATCHED_SPEC,
+    REPLACED_SPEC,
+)
 from api.schemas.bulk import BulkAnswerSchema, BulkRecognitionSchema
 from api.schemas.inference import RecognitionRequestSchema
 from api.schemas.specs import (
@@ -35,7 +53,7 @@ PUBLIC_ONE = "/recognition/public/<slug>"
 JsonObject = dict[str, Any]
 
 
-@endpoint(specs, "POST", LIST, takes=NewSpecSchema, gives=SpecSchema, status=201, examples=NEW_SPEC)
+@endpoint(specs, "POST", LIST, takes=NewSpecSchema, gives=SpecSchema, status=201, examples=NEW_SPEC, answer=SPEC)
 def create_spec(fields: JsonObject) -> JsonObject:
     """Create a specification."""
     return spec_answer(services().specs.create(account_id(), **fields))
@@ -47,37 +65,51 @@ def _listed(owner: int | None) -> JsonObject:
     return page_answer(page, map(spec_answer, found.items), found.total)
 
 
-@endpoint(specs, "GET", LIST, gives=SpecPageSchema, errors=(400,), arguments=PAGE_ARGUMENTS)
+@endpoint(
+    specs, "GET", LIST, gives=SpecPageSchema, answer=page_of(SPEC_IN_LIST), errors=(400,), arguments=PAGE_ARGUMENTS
+)
 def list_specs() -> JsonObject:
     """List the account's specifications, without their outputs."""
     return _listed(account_id())
 
 
-@endpoint(specs, "GET", PUBLIC_LIST, gives=SpecPageSchema, errors=(400,), arguments=PAGE_ARGUMENTS)
+@endpoint(
+    specs,
+    "GET",
+    PUBLIC_LIST,
+    gives=SpecPageSchema,
+    answer=page_of(PUBLIC_SPEC_IN_LIST),
+    errors=(400,),
+    arguments=PAGE_ARGUMENTS,
+)
 def list_public_specs() -> JsonObject:
     """List the specifications that every account may use, without their outputs."""
     return _listed(None)
 
 
-@endpoint(specs, "GET", ONE, gives=SpecSchema, errors=(404,))
+@endpoint(specs, "GET", ONE, gives=SpecSchema, answer=SPEC, errors=(404,))
 def retrieve_spec(spec_id: int) -> JsonObject:
     """Retrieve a specification."""
     return spec_answer(services().specs.get(account_id(), spec_id))
 
 
-@endpoint(specs, "GET", PUBLIC_ONE, gives=SpecSchema, errors=(404,))
+@endpoint(specs, "GET", PUBLIC_ONE, gives=SpecSchema, answer=PUBLIC_SPEC, errors=(404,))
 def retrieve_public_spec(slug: str) -> JsonObject:
     """Retrieve a public specification."""
     return spec_answer(services().specs.get(None, slug))
 
 
-@endpoint(specs, "PATCH", ONE, takes=PatchedSpecSchema, gives=SpecSchema, errors=(404,))
+@endpoint(
+    specs, "PATCH", ONE, takes=PatchedSpecSchema, examples=PATCHED_SPEC, gives=SpecSchema, answer=SPEC, errors=(404,)
+)
 def edit_spec(changes: JsonObject, spec_id: int) -> JsonObject:
     """Edit some fields of a specification, such as the version that is current."""
     return spec_answer(services().specs.update(account_id(), spec_id, **changes))
 
 
-@endpoint(specs, "PUT", ONE, takes=ReplacedSpecSchema, gives=SpecSchema, errors=(404,))
+@endpoint(
+    specs, "PUT", ONE, takes=ReplacedSpecSchema, examples=REPLACED_SPEC, gives=SpecSchema, answer=SPEC, errors=(404,)
+)
 def replace_spec(changes: JsonObject, spec_id: int) -> JsonObject:
     """Replace the editable fields of a specification; absent ones return to their defaults."""
     return spec_answer(services().specs.update(account_id(), spec_id, **changes))
@@ -90,7 +122,15 @@ def delete_spec(spec_id: int) -> Response:
     return Response(status=204)
 
 
-@endpoint(specs, "GET", f"{ONE}/versions", gives=VersionPageSchema, errors=(400, 404), arguments=PAGE_ARGUMENTS)
+@endpoint(
+    specs,
+    "GET",
+    f"{ONE}/versions",
+    gives=VersionPageSchema,
+    answer=page_of(VERSION_IN_LIST),
+    errors=(400, 404),
+    arguments=PAGE_ARGUMENTS,
+)
 def list_versions_of_spec(spec_id: int) -> JsonObject:
     """List the versions of a specification, without their post-processings."""
     page = asked_page()
@@ -105,6 +145,7 @@ def list_versions_of_spec(spec_id: int) -> JsonObject:
     f"{ONE}/inference",
     takes=RecognitionRequestSchema,
     gives=AcceptedTaskSchema,
+    answer=ACCEPTED,
     status=202,
     also=(200,),
     errors=(404, 409),
@@ -123,6 +164,7 @@ def run_spec(asked: JsonObject, spec_id: int) -> Response:
     f"{PUBLIC_ONE}/inference",
     takes=RecognitionRequestSchema,
     gives=AcceptedTaskSchema,
+    answer=ACCEPTED,
     status=202,
     also=(200,),
     errors=(404, 409),
@@ -141,6 +183,7 @@ def run_public_spec(asked: JsonObject, slug: str) -> Response:
     f"{ONE}/inference/bulk",
     takes=BulkRecognitionSchema,
     gives=BulkAnswerSchema,
+    answer=BULK_ANSWER,
     status=202,
     errors=(404, 409),
     examples=BULK,
@@ -160,6 +203,7 @@ def run_spec_in_bulk(asked: JsonObject, spec_id: int) -> Response:
     f"{PUBLIC_ONE}/inference/bulk",
     takes=BulkRecognitionSchema,
     gives=BulkAnswerSchema,
+    answer=BULK_ANSWER,
     status=202,
     errors=(404, 409),
     examples=BULK,

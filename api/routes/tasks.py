@@ -11,6 +11,7 @@ from api.endpoint import PAGE_ARGUMENTS, PREFER, blueprint, endpoint
 from api.errors import invalid_fields
 from api.pagination import asked_page, page_answer
 from api.query import asked_flag
+from api.routes.answer_examples import TASK, page_of
 from api.schemas.tasks import TaskPageSchema, TaskSchema
 from api.services import services
 from api.waiting import LONGEST_WAIT_SECONDS, asked_wait, shown, wait_for
@@ -72,7 +73,15 @@ def asked_ids() -> list[str]:
     return [task_id for task_id in dict.fromkeys(ids) if _is_task_id(task_id)]
 
 
-@endpoint(tasks, "GET", "/tasks", gives=TaskPageSchema, errors=(400, 414), arguments=[*TASK_IDS, *PAGE_ARGUMENTS])
+@endpoint(
+    tasks,
+    "GET",
+    "/tasks",
+    gives=TaskPageSchema,
+    answer=page_of(TASK),
+    errors=(400,),
+    arguments=[*TASK_IDS, *PAGE_ARGUMENTS],
+)
 def list_tasks() -> Response:
     """Retrieve several tasks, in the order asked; unknown ones are left out."""
     page = asked_page()
@@ -81,7 +90,7 @@ def list_tasks() -> Response:
     return Response(orjson.dumps(page_answer(page, shown, len(found))), mimetype="application/json")
 
 
-@endpoint(tasks, "GET", "/tasks/<task_id>", gives=TaskSchema, errors=(400, 404), arguments=[WAIT, PREFER])
+@endpoint(tasks, "GET", "/tasks/<task_id>", gives=TaskSchema, answer=TASK, errors=(400, 404), arguments=[WAIT, PREFER])
 def retrieve_task(task_id: str) -> Response:
     """Retrieve a task, now or when it has ended."""
     seconds = asked_wait()

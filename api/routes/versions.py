@@ -12,6 +12,7 @@ from api.endpoint import IDEMPOTENCY_KEY, OWN_ID, PAGE_ARGUMENTS, PREFER, bluepr
 from api.errors import invalid_fields
 from api.pagination import asked_page, page_answer
 from api.post_processing_checks import check_tensors, complete
+from api.routes.answer_examples import ACCEPTED, BULK_ANSWER, VERSION, VERSION_IN_LIST, page_of
 from api.routes.examples import BULK, BULK_MULTIPART, INFERENCE, INFERENCE_MULTIPART, NEW_VERSION
 from api.schemas.bulk import BulkAnswerSchema, BulkRecognitionSchema
 from api.schemas.inference import RecognitionRequestSchema
@@ -43,7 +44,16 @@ def _network(reference: int | str) -> NetworkRecord:
         raise invalid_fields({"network_id": [f"There is no network {reference}."]}) from error
 
 
-@endpoint(versions, "POST", LIST, takes=NewVersionSchema, gives=VersionSchema, status=201, examples=NEW_VERSION)
+@endpoint(
+    versions,
+    "POST",
+    LIST,
+    takes=NewVersionSchema,
+    gives=VersionSchema,
+    status=201,
+    examples=NEW_VERSION,
+    answer=VERSION,
+)
 def create_version(fields: JsonObject) -> JsonObject:
     """Link a specification to a network; the first version of a specification becomes its current one."""
     spec, network = _spec(fields["spec_id"]), _network(fields["network_id"])
@@ -59,7 +69,15 @@ def create_version(fields: JsonObject) -> JsonObject:
     return version_answer(version)
 
 
-@endpoint(versions, "GET", LIST, gives=VersionPageSchema, errors=(400,), arguments=PAGE_ARGUMENTS)
+@endpoint(
+    versions,
+    "GET",
+    LIST,
+    gives=VersionPageSchema,
+    answer=page_of(VERSION_IN_LIST),
+    errors=(400,),
+    arguments=PAGE_ARGUMENTS,
+)
 def list_versions() -> JsonObject:
     """List the account's versions, without their post-processings."""
     page = asked_page()
@@ -67,7 +85,7 @@ def list_versions() -> JsonObject:
     return page_answer(page, map(version_answer, found.items), found.total)
 
 
-@endpoint(versions, "GET", ONE, gives=VersionSchema, errors=(404,))
+@endpoint(versions, "GET", ONE, gives=VersionSchema, answer=VERSION, errors=(404,))
 def retrieve_version(version_id: int) -> JsonObject:
     """Retrieve a version."""
     return version_answer(services().versions.get(account_id(), version_id))
@@ -86,6 +104,7 @@ def delete_version(version_id: int) -> Response:
     f"{ONE}/inference",
     takes=RecognitionRequestSchema,
     gives=AcceptedTaskSchema,
+    answer=ACCEPTED,
     status=202,
     also=(200,),
     errors=(404, 409),
@@ -104,6 +123,7 @@ def run_version(asked: JsonObject, version_id: int) -> Response:
     f"{ONE}/inference/bulk",
     takes=BulkRecognitionSchema,
     gives=BulkAnswerSchema,
+    answer=BULK_ANSWER,
     status=202,
     errors=(404, 409),
     examples=BULK,

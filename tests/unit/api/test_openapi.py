@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from flask import Flask
+from jsonschema import Draft202012Validator
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
 
@@ -54,6 +55,56 @@ def test_every_body_has_its_three_forms(document: dict[str, Any]) -> None:
     assert len(bodies) == 17
     for content in bodies:
         assert set(content) == {"application/json", "multipart/form-data", "application/x-www-form-urlencoded"}
+
+
+def resolved(document: dict[str, Any], response: dict[str, Any]) -> dict[str, Any]:
+    reference = response.get("$ref")
+    found: dict[str, Any] = document["components"]["responses"][reference.rpartition("/")[2]] if reference else response
+    return found
+
+
+def assert_valid(document: dict[str, Any], schema: dict[str, Any], example: Any) -> None:
+    Draft202012Validator({"components": document["components"], **schema}).validate(example)
+
+
+def test_every_operation_names_all_statuses_and_leaves_none_to_a_default(document: dict[str, Any]) -> None:
+    for operation in operations(document):
+        assert {"401", "403", "414", "429", "431", "503"} <= set(operation["responses"])
+        assert all(status.isdecimal() for status in operation["responses"])
+        if "requestBody" in operation:
+            assert {"400", "408", "413", "415", "507"} <= set(operation["responses"])
+
+
+def test_every_answer_has_an_example_that_is_valid(document: dict[str, Any]) -> None:
+    for operation in operations(document):
+        for status, response in operation["responses"].items():
+            content = resolved(document, response).get("content", {}).get("application/json")
+            if content is None:
+                assert status == "204"
+            elif operation["operationId"] != "retrieve_operations" or status != "200":
+                schema = content["schema"]
+                name = schema["$ref"].rpartition("/")[2]
+                example = content.get("example", document["components"]["schemas"][name].get("example"))
+                fields = document["components"]["schemas"][name]["properties"].values()
+                assert example is not None or all("example" in field for field in fields), (operation, status)
+                if example is not None:
+                    assert_valid(document, schema, example)
+
+
+def test_every_json_body_has_examples_that_are_valid(document: dict[str, Any]) -> None:
+    for operation in operations(document):
+        content = operation.get("requestBody", {}).get("content", {}).get("application/json")
+        if content is not None and operation["operationId"] != "create_a_network":
+            assert content["examples"]
+            for example in content["examples"].values():
+                assert_valid(document, content["schema"], example["value"])
+
+
+def test_errors_tell_their_headers(document: dict[str, Any]) -> None:
+    responses = document["components"]["responses"]
+    assert "Retry-After" in responses["TOO_MANY_REQUESTS"]["headers"]
+    assert "Retry-After" in responses["SERVICE_UNAVAILABLE"]["headers"]
+    assert "WWW-Authenticate" in responses["UNAUTHORIZED"]["headers"]
 
 
 def test_key_is_the_only_way_in(document: dict[str, Any]) -> None:
