@@ -93,6 +93,8 @@ def _worker_answer(worker: Heartbeat, networks: _VisibleNetworks) -> JsonObject:
         "memory_used_bytes": worker.memory_used_bytes,
         "memory_total_bytes": worker.memory_total_bytes,
         "networks": [networks.answer(id_) for id_ in worker.networks if networks.shows(id_)],
+        "cache_used_bytes": worker.cache_used_bytes,
+        "cache_budget_bytes": worker.cache_budget_bytes,
         "tasks": worker.tasks,
         "threads": worker.threads,
         "is_busy": worker.is_busy,

@@ -57,6 +57,16 @@ WORKER_GAUGES = (
         "recoq_worker_memory_total_bytes", "Memory of the GPU, or the machine.", lambda beat: beat.memory_total_bytes
     ),
     Gauge("recoq_worker_networks_loaded", "Networks in the memory of the worker.", lambda beat: len(beat.networks)),
+    Gauge(
+        "recoq_worker_cache_used_bytes",
+        "Memory that the worker's networks take, those that are being loaded included.",
+        lambda beat: beat.cache_used_bytes,
+    ),
+    Gauge(
+        "recoq_worker_cache_budget_bytes",
+        "Memory that the worker's networks may take.",
+        lambda beat: beat.cache_budget_bytes,
+    ),
     Gauge("recoq_worker_start_time_seconds", "When the worker started, since the epoch.", lambda beat: beat.started),
     Gauge("recoq_worker_heartbeat_time_seconds", "When the worker last told of itself.", lambda beat: beat.seen),
 )

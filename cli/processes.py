@@ -5,6 +5,7 @@ of its own: this one either becomes it or watches over several.
 """
 
 import os
+import subprocess
 import sys
 from importlib.util import find_spec
 
@@ -12,7 +13,7 @@ import click
 
 from cli.errors import CommandError
 from cli.supervisor import ChildSpec, run_forever
-from config.settings import Settings, child_environment, read_settings
+from config.settings import AUTO, Settings, child_environment, read_settings
 
 STOP_MARGIN_SECONDS = 5.0  # a worker that drains for as long as it may is not killed at that very moment
 
@@ -27,6 +28,18 @@ class Device(click.ParamType[str]):
         if value in ("auto", "cpu", "cuda") or value.removeprefix("cuda:").isdecimal():
             return value
         return self.fail("give auto, cpu, cuda, or a GPU such as cuda:0.", param, ctx)
+
+
+class Processes(click.ParamType[str]):
+    """How many processes: a number from 1, or ``auto``."""
+
+    name = "number"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Return the number, as text, if it is one."""
+        if value == AUTO or (value.isdecimal() and int(value) > 0):
+            return value
+        return self.fail("give auto, or a number from 1.", param, ctx)
 
 
 @click.command(short_help="Run the whole service on this machine, with demo models.")
@@ -68,12 +81,11 @@ def api() -> None:
 @click.option("--device", type=Device(), help="auto, cpu, or a GPU such as cuda:0.  [default: RECOQ_DEVICE, or auto]")
 @click.option(
     "--processes",
-    type=click.IntRange(min=1),
-    default=1,
-    show_default=True,
-    help="Several processes keep a fast GPU busy; each loads the networks for itself.",
+    type=Processes(),
+    help="Several processes keep a fast GPU busy; each loads the networks for itself. auto decides from the device and "
+    "the cores.  [default: RECOQ_WORKER_PROCESSES, or 1]",
 )
-def worker(device: str | None, processes: int) -> None:
+def worker(device: str | None, processes: str | None) -> None:
     """Run workers, which take tasks from the queue and do the inference.
 
     On SIGTERM or Ctrl-C a worker finishes what it has begun and leaves the rest to others.
@@ -85,9 +97,12 @@ def worker(device: str | None, processes: int) -> None:
         raise CommandError("Workers need PyTorch, which is not installed. Install it with: pip install 'recoq[worker]'")
     command = (sys.executable, "-P", "-m", "workers")
     environment = child_environment({"RECOQ_DEVICE": device or settings.device})
-    if processes == 1:
+    wanted = processes or str(settings.worker_processes or AUTO)
+    count = _fitting_count(environment) if wanted == AUTO else int(wanted)
+    environment["RECOQ_WORKER_PROCESSES"] = str(count)  # they share the device's memory
+    if count == 1:
         os.execve(sys.executable, command, environment)  # noqa: S606 - our own interpreter, without a shell
-    run_forever(_workers(settings, command, environment, processes), _say)
+    run_forever(_workers(settings, command, environment, count), _say)
 
 
 @click.command(short_help="Deliver webhooks.")
@@ -115,6 +130,16 @@ def migrate() -> None:
 
     migrate_database(read_settings().database_url)
     _say("The database is up to date.")
+
+
+def _fitting_count(environment: dict[str, str]) -> int:
+    """Return how many workers the device keeps busy; a process with torch in it knows."""
+    command = (sys.executable, "-P", "-m", "workers.process_count")
+    answer = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    if answer.returncode:
+        raise CommandError(answer.stderr.strip())
+    _say(f"--processes auto: {answer.stdout.strip()} for this device and its cores.")
+    return int(answer.stdout)
 
 
 def _workers(settings: Settings, command: tuple[str, ...], environment: dict[str, str], count: int) -> list[ChildSpec]:

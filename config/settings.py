@@ -16,6 +16,8 @@ from marshmallow import ValidationError
 from marshmallow.validate import OneOf, Range, Regexp
 
 MEBIBYTE = 1024 * 1024
+AUTO = "auto"
+NUMBER_OR_AUTO = Regexp(r"(auto|[1-9]\d*)$", error="Must be auto, or an integer from 1.")
 
 Network = IPv4Network | IPv6Network
 
@@ -61,7 +63,9 @@ class Settings:
     device: str
     worker_threads: int
     max_batch_size: int
-    cache_bytes: int
+    worker_processes: int | None  # on one device; None: as many as its cores keep busy
+    cache_bytes: int | None  # None: what there is room for
+    pinned_networks: tuple[str, ...]
     weights_cache_bytes: int
     max_image_bytes: int
     max_image_pixels: int
@@ -85,6 +89,10 @@ def _check_networks(values: list[str]) -> None:
             raise ValidationError(f"{error}. Give networks such as 10.0.0.0/8, separated by commas.") from error
 
 
+def _number_or_auto(value: str | None) -> int | None:
+    return int(value) if value and value.isdecimal() else None
+
+
 def read_settings() -> Settings:
     """Return the settings of this process.
 
@@ -96,6 +104,7 @@ def read_settings() -> Settings:
     data_folder: Path = env.path("DATA", Path("var"))
     data_folder = data_folder.expanduser().absolute()
     cors_origins: list[str] | None = env.list("CORS_ORIGINS", [])  # None: a bad value, reported with the others below
+    pinned_networks: list[str] | None = env.list("PINNED_NETWORKS", [])
     networks: list[str] | None = env.list("URL_ALLOWED_NETWORKS", [], validate=_check_networks)
     settings = Settings(
         data_folder=data_folder,
@@ -140,7 +149,9 @@ def read_settings() -> Settings:
         ),
         worker_threads=env.int("WORKER_THREADS", 32, validate=positive),
         max_batch_size=env.int("MAX_BATCH_SIZE", 16, validate=positive),
-        cache_bytes=env.int("CACHE_BYTES", 4096 * MEBIBYTE, validate=positive),
+        worker_processes=_number_or_auto(env.str("WORKER_PROCESSES", "1", validate=NUMBER_OR_AUTO)),
+        cache_bytes=_number_or_auto(env.str("CACHE_BYTES", AUTO, validate=NUMBER_OR_AUTO)),
+        pinned_networks=tuple(pinned_networks or ()),
         weights_cache_bytes=env.int("WEIGHTS_CACHE_BYTES", 20 * 1024 * MEBIBYTE, validate=positive),
         max_image_bytes=env.int("MAX_IMAGE_BYTES", 32 * MEBIBYTE, validate=positive),
         max_image_pixels=env.int("MAX_IMAGE_PIXELS", 100_000_000, validate=positive),

@@ -1,5 +1,6 @@
 """Chooses the device that a worker runs its networks on, and says how it is."""
 
+import gc
 import platform
 from dataclasses import dataclass
 from typing import Any
@@ -72,6 +73,13 @@ def memory_of(device: torch.device) -> DeviceMemory:
         free, total = torch.cuda.mem_get_info(device)
         return DeviceMemory(total - free, total)
     return DeviceMemory(psutil.Process().memory_info().rss, psutil.virtual_memory().total)
+
+
+def give_back_unused(device: torch.device) -> None:
+    """Give memory that nothing of this process uses any more back to the device, for a load that found none."""
+    gc.collect()  # modules may be parts of cycles
+    if device.type == "cuda":
+        torch.cuda.empty_cache()
 
 
 def name_of(device: torch.device) -> str:

@@ -5,6 +5,7 @@ post-processings that name its tensors, and limits its batches.
 """
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from time import perf_counter
 from typing import Any
@@ -23,6 +24,8 @@ Outputs = dict[str, Tensor]
 # How far the results of a batch may be from those of its samples alone, relative to the largest value: well above what
 # other algorithms for other batch sizes make of float16, well below what a network that mixes its samples makes.
 BATCH_BOUND = 0.05
+
+_SCRIPT_RUNS = 3
 
 
 @dataclass(frozen=True)
@@ -46,6 +49,23 @@ def run_once(network: LoadedNetwork) -> None:
         NetworkError, torch.OutOfMemoryError: if it does not.
     """
     network.run(synthetic_samples(network)[:1])
+
+
+def run_first_times(network: LoadedNetwork, largest_batch: int) -> None:
+    """Run a network that was deployed before, so that no task pays for what first runs cost.
+
+    TorchScript watches two runs and compiles in the third. A GPU is asked for the memory of a batch when the first of
+    that size runs, so there the largest one runs as well, if it fits.
+
+    Raises:
+        NetworkError, torch.OutOfMemoryError: if the network does not stand one image.
+    """
+    sample = synthetic_samples(network)[0]
+    for _ in range(_SCRIPT_RUNS if isinstance(network.module, torch.jit.ScriptModule) else 1):
+        network.run([sample])
+    if network.device.type == "cuda":
+        with suppress(torch.OutOfMemoryError):  # the batcher finds out what fits
+            network.run([sample] * largest_batch)
 
 
 def warm_up(network: LoadedNetwork, max_batch_size: int, clock: Clock = perf_counter) -> WarmUp:

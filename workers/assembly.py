@@ -1,11 +1,15 @@
 """Puts a worker's parts together from its settings; only the device is used before there is a task."""
 
+import logging
 from dataclasses import dataclass
 
+import torch
+
 from config.queues import TaskKind
-from config.settings import Settings
+from config.settings import MEBIBYTE, Settings
 from inference.batcher import Batcher
 from inference.device import choose_device, compute_in_full_float32, wake
+from inference.free_memory import cache_budget
 from inference.loader import LoadedNetwork
 from inference.model_cache import ModelCache
 from store.backlog import BacklogLimits
@@ -29,10 +33,14 @@ from workers.infer_tensors import TensorsHandler
 from workers.leases import Leases
 from workers.load_trial import LoadTrial
 from workers.networks import NetworkRunner
+from workers.pinned import PinnedNetworks
 from workers.recognise import RecognitionHandler
 from workers.reconcile import Reconciler
 from workers.runner import TaskRunner
+from workers.set_aside import SetAside
 from workers.vital_signs import VitalSigns
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -45,6 +53,7 @@ class WorkerParts:
     leases: Leases
     reconciler: Reconciler
     reporter: Reporter
+    pinned: PinnedNetworks
 
 
 def assemble(settings: Settings, worker_name: str) -> WorkerParts:
@@ -66,9 +75,15 @@ def assemble(settings: Settings, worker_name: str) -> WorkerParts:
     signs = VitalSigns(telemetry)
     batcher = Batcher(settings.max_batch_size, signs.batch_ran)
     trial = LoadTrial(device, settings.load_timeout_seconds, settings.load_memory_bytes)
-    cache = ModelCache[LoadedNetwork](settings.cache_bytes)
+    cache = ModelCache[LoadedNetwork](_cache_bytes(settings, device))
     network_runner = NetworkRunner(
-        weights, cache, batcher, trial, signs, load_timeout_seconds=settings.load_timeout_seconds
+        weights,
+        cache,
+        batcher,
+        trial,
+        signs,
+        load_timeout_seconds=settings.load_timeout_seconds,
+        pinned=settings.pinned_networks,
     )
     images = ImageInputs(settings, ImageFetcher(settings))
     leases = Leases(ledger, settings.lease_seconds)
@@ -85,6 +100,7 @@ def assemble(settings: Settings, worker_name: str) -> WorkerParts:
         },
         signs=signs,
         in_hand=in_hand,
+        set_aside=SetAside(leases, settings.worker_threads),
     )
     pulse = Pulse(
         worker_name,
@@ -95,4 +111,12 @@ def assemble(settings: Settings, worker_name: str) -> WorkerParts:
         signs=signs,
     )
     reconciler = Reconciler(TaskRecovery(redis), TaskQueue(redis, ledger))
-    return WorkerParts(runner, in_hand, batcher, leases, reconciler, Reporter(telemetry, pulse.beat))
+    pinned = PinnedNetworks(settings.pinned_networks, networks, network_runner)
+    return WorkerParts(runner, in_hand, batcher, leases, reconciler, Reporter(telemetry, pulse.beat), pinned)
+
+
+def _cache_bytes(settings: Settings, device: torch.device) -> int:
+    processes = settings.worker_processes or 1
+    budget = settings.cache_bytes or cache_budget(device, processes)
+    logger.info("Networks may take %d MiB of %s in each of %d process(es).", budget // MEBIBYTE, device, processes)
+    return budget

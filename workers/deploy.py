@@ -1,6 +1,7 @@
 """Answers deployment tasks: loads a new network, runs warm-up inputs, and records what its outputs are."""
 
 from collections.abc import Mapping
+from concurrent.futures import Future
 from typing import Any
 
 import orjson
@@ -26,6 +27,9 @@ class DeploymentHandler:
         self._timeout_seconds = settings.load_timeout_seconds
         self._networks = networks
         self._runner = runner
+
+    def loading(self, task: ClaimedTask) -> "Future[Any] | None":
+        """Return None: the thread of a deployment is for its network's load as well."""
 
     def answer(self, task: ClaimedTask, stopwatch: Stopwatch) -> Steps:
         """Answer with the report of :class:`inference.warm_up.WarmUp`."""

@@ -14,6 +14,9 @@ Steps = Generator[Future[Any], None, bytes]
 class TaskHandler(Protocol):
     """Answers tasks of one kind."""
 
+    def loading(self, task: ClaimedTask) -> "Future[Any] | None":
+        """Return what the task waits for before a thread can do anything for it; None if a thread can now."""
+
     def answer(self, task: ClaimedTask, stopwatch: Stopwatch) -> Steps:
         """Return the steps to the task's data, which note on the stopwatch where the time went.
 

@@ -43,6 +43,7 @@ class Pulse:
     def beat(self) -> Heartbeat:
         """Return how the worker is now."""
         memory = memory_of(self._device)
+        cache_used_bytes, cache_budget_bytes = self._networks.memory()
         return Heartbeat(
             worker=self._worker,
             host=socket.gethostname(),
@@ -53,6 +54,8 @@ class Pulse:
             memory_used_bytes=memory.used_bytes,
             memory_total_bytes=memory.total_bytes,
             networks=self._networks.loaded(),
+            cache_used_bytes=cache_used_bytes,
+            cache_budget_bytes=cache_budget_bytes,
             tasks=len(self._leases.held_now()),
             threads=self._threads,
             busy_share=self._busy_share(),

@@ -1,12 +1,13 @@
 """Answers tasks that want a network's raw output tensors."""
 
 from collections.abc import Mapping
+from concurrent.futures import Future
 from typing import Any
 
 import orjson
 import torch
 
-from store.errors import NotFound
+from store.errors import NotFound, Unavailable
 from store.task_records import ClaimedTask
 from workers.catalogue import Catalogue
 from workers.errors import TaskFailure
@@ -25,6 +26,13 @@ class TensorsHandler:
         self._catalogue = catalogue
         self._networks = networks
         self._images = images
+
+    def loading(self, task: ClaimedTask) -> "Future[Any] | None":
+        """Return the future of the network if it is not in memory yet."""
+        try:
+            return self._networks.loading(self._catalogue.network(task.request["network_id"]))
+        except (NotFound, Unavailable):  # which answer() meets as well, and tells
+            return None
 
     def answer(self, task: ClaimedTask, stopwatch: Stopwatch) -> Steps:
         """Answer with ``{"tensors": [{"name", "shape", "dims", "data"}]}``: row-major, a batch dimension of size 1."""

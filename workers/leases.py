@@ -43,15 +43,23 @@ class Leases:
     @contextmanager
     def held(self, *tasks: ClaimedTask) -> Iterator[None]:
         """Keep the leases of tasks alive while the block runs."""
-        with self._lock:
-            for task in tasks:
-                self._held[task.id, task.fence] = task, monotonic()
+        for task in tasks:
+            self.hold(task)
         try:
             yield
         finally:
-            with self._lock:
-                for task in tasks:
-                    del self._held[task.id, task.fence]
+            for task in tasks:
+                self.let_go(task)
+
+    def hold(self, task: ClaimedTask) -> None:
+        """Keep the lease of a task alive from now on."""
+        with self._lock:
+            self._held[task.id, task.fence] = task, monotonic()
+
+    def let_go(self, task: ClaimedTask) -> None:
+        """Do not renew the lease of a task any more."""
+        with self._lock:
+            del self._held[task.id, task.fence]
 
     def held_now(self) -> list[ClaimedTask]:
         """Return the tasks that this process is running."""

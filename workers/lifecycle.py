@@ -42,6 +42,7 @@ def serve(settings: Settings) -> int:
             Limit("A task", parts.leases.longest_seconds, _longest_task_seconds(settings)),
         ]
     )
+    parts.pinned.start()
 
     # Celery keeps only weak references to receivers: these must live as long as the worker.
     def keep_our_logging(**_: Any) -> None:
@@ -69,6 +70,7 @@ def serve(settings: Settings) -> int:
         without_heartbeat=True,
     )
     worker.start()
+    parts.reconciler.hand_back(parts.runner.stop())
     parts.reconciler.stop()
     parts.batcher.close()
     parts.leases.stop()

@@ -2,13 +2,14 @@
 
 import threading
 from collections.abc import Mapping
+from concurrent.futures import Future
 from typing import Any
 
 import orjson
 from cachetools import LRUCache, cached
 
 from inference.postprocess import OutputDescription, postprocess
-from store.errors import NotFound
+from store.errors import NotFound, Unavailable
 from store.records import RunnableVersion
 from store.task_records import ClaimedTask
 from workers.catalogue import REMEMBERED, Catalogue
@@ -27,6 +28,13 @@ class RecognitionHandler:
         self._networks = networks
         self._images = images
         self._outputs = cached(LRUCache(REMEMBERED), key=_version_id, lock=threading.Lock())(_describe_outputs)
+
+    def loading(self, task: ClaimedTask) -> "Future[Any] | None":
+        """Return the future of the network if it is not in memory yet."""
+        try:
+            return self._networks.loading(self._catalogue.version(task.request["version_id"]).network)
+        except (NotFound, Unavailable):  # which answer() meets as well, and tells
+            return None
 
     def answer(self, task: ClaimedTask, stopwatch: Stopwatch) -> Steps:
         """Answer with ``{"outputs": [{"labels": {"predicted": [...], "discarded": [...]}}]}``."""

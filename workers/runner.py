@@ -4,17 +4,19 @@ import logging
 import time
 from collections import deque
 from collections.abc import Mapping, Sequence
+from functools import partial
 
 from config.queues import TaskKind
 from config.settings import Settings
 from store.errors import Unavailable
 from store.task_ledger import AttemptsExhausted, LastAttempt, TaskLedger
-from store.task_records import Ending, Outcome
+from store.task_records import ClaimedTask, Ending, Outcome
 from workers.gate import Gate
 from workers.handlers import TaskHandler
 from workers.in_hand import InHand
 from workers.leases import Leases
-from workers.stopwatch import Stopwatch
+from workers.set_aside import SetAside
+from workers.stopwatch import Stage, Stopwatch
 from workers.task_run import TaskRun
 from workers.vital_signs import VitalSigns
 
@@ -37,6 +39,7 @@ class TaskRunner:
         *,
         signs: VitalSigns,
         in_hand: InHand,
+        set_aside: SetAside,
     ) -> None:
         self._settings = settings
         self._worker = worker
@@ -45,6 +48,7 @@ class TaskRunner:
         self._handlers = handlers
         self._signs = signs
         self._in_hand = in_hand
+        self._set_aside = set_aside
         self._gate = Gate()
 
     def run(self, *task_ids: str) -> None:
@@ -64,6 +68,10 @@ class TaskRunner:
         finally:
             self._in_hand.end(len(task_ids))
 
+    def stop(self) -> list[ClaimedTask]:
+        """Finish what has begun, and return the tasks that were set aside, to be handed back."""
+        return self._set_aside.close()
+
     def _run(self, task_ids: Sequence[str], *, alone: bool) -> list[str]:
         """Run tasks and return the IDs of those that may be run alone only."""
         lease_seconds, max_attempts = self._settings.lease_seconds, self._settings.max_attempts
@@ -76,10 +84,26 @@ class TaskRunner:
             elif isinstance(claim, AttemptsExhausted):
                 self._give_up(claim)
             elif claim is not None:
-                runs.append(TaskRun(claim, self._handlers[claim.kind]))
+                run = TaskRun(claim, self._handlers[claim.kind])
+                if alone or not self._set_aside_until_loaded(run):
+                    runs.append(run)
         with self._leases.held(*(run.task for run in runs)):
             self._answer(runs)
         return suspects
+
+    def _set_aside_until_loaded(self, run: TaskRun) -> bool:
+        """Keep a task whose network has to be loaded first, so that it takes no thread meanwhile."""
+        loading = self._handlers[run.task.kind].loading(run.task)
+        return loading is not None and self._set_aside.take(run.task, loading, partial(self._go_on, run))
+
+    def _go_on(self, run: TaskRun) -> None:
+        """Answer a task that was set aside, now that its network is there."""
+        run.stopwatch.lap(Stage.LOAD)
+        try:
+            with self._gate.side_by_side():
+                self._answer(deque([run]))
+        except Unavailable as error:
+            logger.warning("Task %s waits for a backing service: %s", run.task.id, error)
 
     def _answer(self, runs: deque[TaskRun]) -> None:
         """Go on with all runs to their ends; those whose batch has run go on together."""

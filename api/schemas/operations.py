@@ -76,6 +76,8 @@ WorkerSchema = _schema(
     memory_used_bytes=_count("Of the GPU, by all processes; on a CPU, of this process."),
     memory_total_bytes=_count("Of the GPU; on a CPU, of the machine."),
     networks=fields.List(fields.Nested(NetworkNameSchema), metadata={"description": "Loaded, latest used last."}),
+    cache_used_bytes=_count("What networks take, those that are being loaded included."),
+    cache_budget_bytes=_count("What networks may take; the least recently used leave first."),
     tasks=_count("Tasks under way."),
     threads=_count("How many tasks can be under way."),
     is_busy=fields.Boolean(),

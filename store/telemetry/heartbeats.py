@@ -22,7 +22,8 @@ class Heartbeat:
 
     Memory is that of the device: of the GPU, by all processes together; on a CPU, of the process and of the machine.
     ``busy_share`` is the share of the last seconds in which the device ran a batch for this process. ``tasks`` are
-    those under way, ``threads`` how many there can be. Times are seconds since the epoch.
+    those under way, ``threads`` how many there can be. Of the cache are the bytes that loaded networks take, and that
+    they may. Times are seconds since the epoch.
     """
 
     worker: str
@@ -34,6 +35,8 @@ class Heartbeat:
     memory_used_bytes: int
     memory_total_bytes: int
     networks: list[int]
+    cache_used_bytes: int
+    cache_budget_bytes: int
     tasks: int
     threads: int
     busy_share: float

@@ -33,7 +33,8 @@ def quiet(api_settings: Settings, empty_redis: str, tmp_path: Path) -> Iterator[
 
 
 def heartbeat() -> Heartbeat:
-    numbers = dict.fromkeys(("memory_used_bytes", "memory_total_bytes", "tasks", "batches", "inputs", "loads"), 0)
+    names_of_numbers = ("memory_used_bytes", "memory_total_bytes", "cache_used_bytes", "cache_budget_bytes")
+    numbers = dict.fromkeys((*names_of_numbers, "tasks", "batches", "inputs", "loads"), 0)
     names = dict.fromkeys(("worker", "host", "version", "device", "device_name"), "x")
     now = time.time()
     return Heartbeat(

@@ -86,6 +86,47 @@ def test_several_workers_are_watched_over(monkeypatch: pytest.MonkeyPatch) -> No
         assert child.stop_timeout_seconds > 7
 
 
+@pytest.mark.parametrize(("count", "processes"), [("1", 0), ("4", 4)])
+def test_auto_asks_how_many_the_device_keeps_busy(
+    count: str, processes: int, became: list[tuple[Any, ...]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    watched: list[ChildSpec] = []
+    monkeypatch.setattr("cli.processes.run_forever", lambda specs, say: watched.extend(specs))
+    monkeypatch.setattr("cli.processes._fitting_count", lambda environment: int(count))
+    run("worker", "--processes", "auto")
+    assert len(watched) == processes
+    environments = [child.environment for child in watched] or [became[0][2]]
+    assert {environment["RECOQ_WORKER_PROCESSES"] for environment in environments} == {count}
+
+
+def test_auto_is_one_process_on_a_cpu(became: list[tuple[Any, ...]]) -> None:
+    result = run("worker", "--device", "cpu", "--processes", "auto")
+    assert "auto: 1 for this device" in result.stderr
+    assert became[0][2]["RECOQ_WORKER_PROCESSES"] == "1"
+
+
+def test_auto_says_what_is_wrong_with_the_device(became: list[tuple[Any, ...]]) -> None:
+    result = run("worker", "--device", "cuda:99", "--processes", "auto")
+    assert result.exit_code == 1
+    assert "The device cuda:99 is not there" in result.stderr
+    assert not became
+
+
+def test_number_of_processes_is_taken_from_the_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    watched: list[ChildSpec] = []
+    monkeypatch.setattr(processes, "run_forever", lambda specs, say: watched.extend(specs))
+    monkeypatch.setenv("RECOQ_WORKER_PROCESSES", "2")
+    run("worker")
+    assert len(watched) == 2
+
+
+@pytest.mark.parametrize("number", ["0", "-1", "many", ""])
+def test_bad_number_of_processes_is_a_usage_error(number: str) -> None:
+    result = run("worker", "--processes", number)
+    assert result.exit_code == 2
+    assert "auto, or a number from 1" in result.stderr
+
+
 def test_migrate_creates_the_database_and_may_be_repeated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RECOQ_DATA", str(tmp_path / "data"))
     for _ in range(2):

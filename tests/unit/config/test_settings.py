@@ -24,6 +24,9 @@ BAD_VALUES = [
     ("RECOQ_DEVICE", "cpu0"),
     ("RECOQ_API_PROCESSES", "0"),
     ("RECOQ_MAX_BODY_BYTES", "-1"),
+    ("RECOQ_CACHE_BYTES", "0"),
+    ("RECOQ_CACHE_BYTES", "4 GiB"),
+    ("RECOQ_WORKER_PROCESSES", "none"),
     ("RECOQ_MAX_IMAGE_PIXELS", "many"),
     ("RECOQ_URL_TIMEOUT_SECONDS", "0"),
     ("RECOQ_URL_ALLOWED_NETWORKS", "10.0.0.0/33"),
@@ -71,6 +74,13 @@ def test_lists_are_separated_by_commas(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_redis_that_is_named_is_not_embedded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RECOQ_REDIS_URL", "redis://elsewhere:6379/0")
     assert not read_settings().embedded_redis
+
+
+def test_numbers_that_may_be_found_out_are_auto_or_given(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert (read_settings().cache_bytes, read_settings().worker_processes) == (None, 1)
+    monkeypatch.setenv("RECOQ_CACHE_BYTES", "1000")
+    monkeypatch.setenv("RECOQ_WORKER_PROCESSES", "auto")
+    assert (read_settings().cache_bytes, read_settings().worker_processes) == (1000, None)
 
 
 def test_settings_cannot_change() -> None:

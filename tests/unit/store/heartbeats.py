@@ -18,6 +18,8 @@ def heartbeat(**fields: Any) -> Heartbeat:
         "memory_used_bytes": 1000,
         "memory_total_bytes": 2000,
         "networks": [3, 4],
+        "cache_used_bytes": 300,
+        "cache_budget_bytes": 400,
         "tasks": 1,
         "threads": 8,
         "busy_share": 0.5,

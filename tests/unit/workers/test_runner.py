@@ -29,6 +29,7 @@ from workers.in_hand import InHand
 from workers.leases import Leases
 from workers.reconcile import Reconciler
 from workers.runner import TaskRunner
+from workers.set_aside import SetAside
 from workers.stopwatch import Stage, Stopwatch
 from workers.task_run import INTERNAL_ERROR
 from workers.vital_signs import VitalSigns
@@ -45,6 +46,10 @@ class Handler:
     asked: list[str] = field(default_factory=list)
     given_up: list[str] = field(default_factory=list)
     batch: "Future[None] | None" = None
+    network: Future[None] | None = None
+
+    def loading(self, task: ClaimedTask) -> Future[None] | None:
+        return None if self.network is None or self.network.done() else self.network
 
     def answer(self, task: ClaimedTask, stopwatch: Stopwatch) -> Steps:
         if self.batch is not None:
@@ -74,8 +79,16 @@ class Worker:
 
     def runner(self, handler: Handler) -> TaskRunner:
         handlers = {TaskKind.DEPLOYMENT: handler}
-        signs = VitalSigns(self.telemetry)
-        return TaskRunner(self.settings, "w1", self.ledger, self.leases, handlers, signs=signs, in_hand=self.in_hand)
+        return TaskRunner(
+            self.settings,
+            "w1",
+            self.ledger,
+            self.leases,
+            handlers,
+            signs=VitalSigns(self.telemetry),
+            in_hand=self.in_hand,
+            set_aside=SetAside(self.leases, 2),
+        )
 
     def submit(self) -> str:
         return self.ledger.submit(NewTask(ACCOUNT, TaskKind.DEPLOYMENT, {"network_id": 5}))
@@ -309,3 +322,50 @@ def test_task_of_a_dead_worker_is_enqueued_again(worker: Worker) -> None:
     assert reconciler.reconcile_once() == 1
     assert worker.queue.depth() == 1
     assert reconciler.reconcile_once() == 0
+
+
+def wait_until_ended(worker: Worker, task_id: str) -> TaskRecord:
+    deadline = time.monotonic() + 20
+    while worker.get(task_id).status == "pending":
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    return worker.get(task_id)
+
+
+def test_task_whose_network_is_being_loaded_takes_no_thread(worker: Worker) -> None:
+    task_id, handler = worker.submit(), Handler(network=Future())
+    worker.runner(handler).run(task_id)  # returns
+    time.sleep(2 * worker.settings.lease_seconds)
+    assert Reconciler(worker.recovery, worker.queue).reconcile_once() == 0  # it keeps its lease
+    assert handler.asked == []
+    assert handler.network is not None
+    handler.network.set_result(None)
+    assert wait_until_ended(worker, task_id).status == "success"
+    assert handler.asked == [task_id]
+
+
+def test_wait_for_a_network_counts_as_its_load(worker: Worker) -> None:
+    class Loads(Handler):
+        def answer(self, task: ClaimedTask, stopwatch: Stopwatch) -> bytes:
+            stopwatch.lap(Stage.LOAD)
+            return b"{}"
+
+    task_id, handler = worker.submit(), Loads(network=Future())
+    worker.runner(handler).run(task_id)
+    time.sleep(0.1)
+    assert handler.network is not None
+    handler.network.set_result(None)
+    wait_until_ended(worker, task_id)
+    assert orjson.loads(worker.client.hget(f"recoq:task:{task_id}", "stages"))["load"] >= 100
+
+
+def test_stop_hands_back_what_waits_for_a_network(worker: Worker) -> None:
+    task_id, handler = worker.submit(), Handler(network=Future())
+    runner = worker.runner(handler)
+    runner.run(task_id)
+    Reconciler(worker.recovery, worker.queue).hand_back(runner.stop())
+    assert worker.leases.held_now() == []
+    assert handler.network is not None
+    handler.network.set_result(None)
+    assert handler.asked == []
+    assert worker.ledger.claim(task_id, "w2", 60, 2).attempt == 1

@@ -40,7 +40,10 @@ export function workers(told) {
     },
     {
       title: "Loaded networks",
-      cell: ({ networks }) => (networks.length ? element("span", { class: "chips" }, networks.map(chipOf)) : NOTHING),
+      cell: ({ networks, cache_used_bytes: used, cache_budget_bytes: most }) => [
+        networks.length ? element("span", { class: "chips" }, networks.map(chipOf)) : NOTHING,
+        sub(`${shownBytes(used)} of ${shownBytes(most)}`),
+      ],
     },
     { title: "Tasks", amount: true, cell: ({ tasks, threads }) => `${tasks} of ${threads}` },
     {
@@ -88,7 +91,11 @@ export function networks(told) {
         batches > 0 && sub(`of ${shownNumber(size)}`),
       ],
     },
-    { title: "Loads", amount: true, cell: ({ loads }) => shownCount(loads) },
+    {
+      title: "Loads",
+      amount: true,
+      cell: ({ loads }) => [shownCount(loads), loads > 0 && sub(`${shownNumber(loads / told.minutes)} a minute`)],
+    },
   ], told.networks);
 }
 
