@@ -3,7 +3,7 @@
 import argparse
 from collections.abc import Callable
 
-from benchmarks import api_cost, bulk, speed, submit, task_cost, waits
+from benchmarks import api_cost, bulk, scaling, speed, submit, task_cost, waits
 from benchmarks.workload import BUILDERS
 
 Benchmark = Callable[[float, list[str]], str]
@@ -15,6 +15,7 @@ BENCHMARKS: dict[str, Benchmark] = {
     "waits": waits.run,
     "bulk": bulk.run,
     "submit": submit.run,
+    "scaling": scaling.run,
 }
 
 

@@ -1,0 +1,180 @@
+"""On a GPU the same networks give the same results, and running out of its memory is got over.
+
+``pytest -m gpu`` runs these where there is an NVIDIA GPU.
+"""
+
+import threading
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from inference.batcher import Batcher
+from inference.device import compute_in_full_float32, give_back_unused
+from inference.execution import Execution, prepared
+from inference.loaded_network import LoadedNetwork
+from inference.loader import load_network
+from inference.model_cache import ModelCache, Room
+from inference.network import Precision
+from inference.warm_up import run_first_times, warm_up
+from tests.unit.inference.seeded_networks import CPU, WEIGHT_SETS, description, images
+
+pytestmark = [
+    pytest.mark.gpu,
+    pytest.mark.skipif(not torch.cuda.is_available(), reason="needs an NVIDIA GPU"),
+]
+
+GPU = torch.device("cuda:0")
+MEBIBYTE = 1024 * 1024
+WAIT_SECONDS = 60
+PRECISION_BOUNDS = {Precision.FLOAT32: 1e-4, Precision.BFLOAT16: 0.05, Precision.FLOAT16: 0.02}
+
+
+@pytest.fixture(autouse=True)
+def _as_a_worker_computes() -> None:
+    compute_in_full_float32()
+
+
+@pytest.fixture
+def little_memory() -> Iterator[int]:
+    """Let this process have 512 MiB more of the GPU than it has now, and return that in bytes."""
+    give_back_unused(GPU)
+    more = 512 * MEBIBYTE
+    total = torch.cuda.get_device_properties(GPU).total_memory
+    torch.cuda.set_per_process_memory_fraction((torch.cuda.memory_reserved(GPU) + more) / total, GPU)
+    yield more
+    torch.cuda.set_per_process_memory_fraction(1.0, GPU)
+    give_back_unused(GPU)
+
+
+def results_of(network: LoadedNetwork, count: int = 6) -> list[Tensor]:
+    return [result["output"] for result in network.run([(image,) for image in images(count)])]
+
+
+def difference(found: Sequence[Tensor], expected: Sequence[Tensor]) -> float:
+    """Return the largest difference, relative to the largest value."""
+    largest = torch.stack(tuple(expected)).abs().amax()
+    return float((torch.stack(tuple(found)) - torch.stack(tuple(expected))).abs().amax() / largest)
+
+
+@pytest.mark.parametrize("precision", PRECISION_BOUNDS)
+@pytest.mark.parametrize("weight_set", WEIGHT_SETS)
+def test_results_are_those_of_the_cpu(
+    classifier_folders: dict[str, Path], weight_set: str, precision: Precision
+) -> None:
+    folder = classifier_folders[weight_set]
+    expected = results_of(load_network(folder, description(), CPU))
+    network = prepared(load_network(folder, description(), GPU), Execution(precision, channels_last=True))
+    found = results_of(network)
+    assert {tensor.device.type for tensor in found} == {"cpu"}
+    assert {tensor.dtype for tensor in found} == {torch.float32}
+    assert difference(found, expected) <= PRECISION_BOUNDS[precision]
+
+
+def test_detector_finds_what_it_finds_on_the_cpu(detector_folder: Path) -> None:
+    sample = [(image,) for image in images(1, 320)]
+    [expected] = load_network(detector_folder, description(), CPU).run(sample)
+    [found] = load_network(detector_folder, description(), GPU).run(sample)
+    assert difference([found["scores"]], [expected["scores"]]) < 1e-3
+
+
+def test_samples_that_many_threads_submit_do_not_mix(classifier_folders: dict[str, Path]) -> None:
+    samples = images(200)
+    network = load_network(classifier_folders["weights.safetensors"], description(), GPU)
+    alone = [network.run([(sample,)])[0]["output"] for sample in samples]
+    batcher = Batcher(16)
+    with ThreadPoolExecutor(16) as pool:
+        answers = list(pool.map(lambda sample: batcher.submit(network, (sample,)).result(WAIT_SECONDS), samples))
+    batcher.close()
+    assert difference([answer["output"] for answer in answers], alone) < 1e-4
+
+
+def test_two_networks_run_while_a_third_is_loaded(classifier_folders: dict[str, Path]) -> None:
+    folder = classifier_folders["weights.safetensors"]
+    network = load_network(folder, description(), GPU)
+    expected, stop = results_of(network), threading.Event()
+
+    def load_again() -> None:
+        while not stop.is_set():
+            run_first_times(load_network(folder, description(), GPU), 4)
+
+    thread = threading.Thread(target=load_again)
+    thread.start()
+    worst = max(difference(results_of(network), expected) for _ in range(50))
+    stop.set()
+    thread.join()
+    assert worst < 1e-4
+
+
+class Hungry(nn.Module):
+    """Takes 100 MiB for each sample of a batch, for as long as that runs."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x.flatten(1)[:, :1] + x.new_zeros(len(x), 25 * MEBIBYTE)[:, :1]
+
+
+def test_out_of_memory_halves_the_batch_and_is_remembered(little_memory: int) -> None:
+    network = LoadedNetwork(Hungry(), description(), GPU, nbytes=0)
+    sizes: list[int] = []
+    batcher = Batcher(16, on_batch=lambda run: sizes.append(run.size))
+    samples = images(16)
+    hold = threading.Event()
+
+    def wait(x: Tensor) -> Tensor:
+        assert hold.wait(WAIT_SECONDS)
+        return x
+
+    stopper = LoadedNetwork(wait, description(), GPU, nbytes=0)
+    for _ in range(2):
+        hold.clear()
+        first = batcher.submit(stopper, (samples[0],))  # keeps the device while the others come together
+        answers = [batcher.submit(network, (sample,)) for sample in samples]
+        hold.set()
+        first.result(WAIT_SECONDS)
+        for answer, sample in zip(answers, samples, strict=True):
+            assert torch.equal(answer.result(WAIT_SECONDS)["output"], sample.flatten()[:1])
+    batcher.close()
+    assert sizes == [1, 4, 4, 4, 4] * 2
+
+
+def test_memory_of_networks_that_left_is_free(classifier_folders: dict[str, Path]) -> None:
+    folder = classifier_folders["weights.safetensors"]
+    loads = 0
+
+    def load(room: Room) -> LoadedNetwork:
+        nonlocal loads
+        with room(1):
+            loads += 1
+            return load_network(folder, description(), GPU)
+
+    cache = ModelCache[LoadedNetwork](1, shortest_stay_seconds=0)
+    cache.get("first", load)
+    give_back_unused(GPU)
+    before = torch.cuda.memory_allocated(GPU)
+    for number in range(5):
+        cache.get(str(number), load)
+    give_back_unused(GPU)
+    assert loads == 6
+    assert torch.cuda.memory_allocated(GPU) == before
+
+
+def test_weights_take_what_they_are_counted_as(classifier_folders: dict[str, Path]) -> None:
+    give_back_unused(GPU)
+    before = torch.cuda.memory_allocated(GPU)
+    network = load_network(classifier_folders["weights.safetensors"], description(), GPU)
+    taken = torch.cuda.memory_allocated(GPU) - before
+    assert network.nbytes <= taken <= 1.1 * network.nbytes  # blocks are rounded up
+
+
+@pytest.mark.parametrize("asked", ["float32", "auto"])
+def test_deployment_finds_a_way_to_run(classifier_folders: dict[str, Path], asked: str) -> None:
+    spec: Any = description(precision=asked)
+    found = warm_up(load_network(classifier_folders["weights.safetensors"], spec, GPU), 16)
+    assert found.report["max_batch_size"] >= 1
+    expected = results_of(load_network(classifier_folders["weights.safetensors"], spec, CPU))
+    bound = PRECISION_BOUNDS[Precision(found.report["precision"])]
+    assert difference(results_of(found.network), expected) <= bound
