@@ -105,11 +105,18 @@ class Channel(RedisChannel):
         count = min(self.qos.can_consume_max_estimate(), self._most_at_once) - 1
         if count > 0 and isinstance(self._queue_cycle, QueueCycle):
             # The connection that waited for a message is free now; another one would have to be set up.
-            messages += self.client.rpop(queue, count) or ()
+            messages += self._pop(queue, count)
         for _ in messages:
             self._queue_cycle.rotate(queue)
         for delivery in grouped(messages):
             self.connection._deliver(delivery, queue)
+
+    def _pop(self, queue: str, count: int) -> list[bytes]:
+        """Take up to ``count`` messages; one by one, because Redis 6.2 walks through the whole queue for several."""
+        with self.client.pipeline(transaction=False) as pipeline:
+            for _ in range(count):
+                pipeline.rpop(queue)
+            return [message for message in pipeline.execute() if message is not None]
 
     def _restore(self, message: Any, leftmost: bool = False) -> None:
         """Put messages back that were taken and not begun: ahead of those that wait, where they came from."""

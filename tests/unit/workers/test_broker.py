@@ -96,6 +96,15 @@ def test_groups_leave_work_for_all_cores() -> None:
     assert most_at_once(threads=4, cores=8) == 1
 
 
+def test_messages_are_taken_in_a_time_that_does_not_depend_on_the_depth_of_the_queue(
+    client: redis.Redis, broker: Connection
+) -> None:
+    submit(client, 10)
+    client.config_resetstat()
+    received(broker, 8)
+    assert client.info("commandstats")["cmdstat_rpop"]["calls"] == LARGEST_GROUP - 1  # a count would walk the queue
+
+
 def test_a_single_message_comes_alone(client: redis.Redis, broker: Connection) -> None:
     submit(client, 1)
     assert len(received(broker, 8)) == 1
