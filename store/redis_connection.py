@@ -4,6 +4,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar
+from urllib.parse import urlsplit
 
 import redis
 from redis.backoff import NoBackoff
@@ -57,6 +58,33 @@ class FailFast(Retry):
         return result
 
 
+class _Unprobed:
+    """A connection that is not asked, each time it is taken from the pool, whether it is still alive.
+
+    That takes a system call for each command. A connection that has died is found out by the command, which is then
+    tried again (``FailFast``).
+    """
+
+    def can_read(self, timeout: float = 0) -> bool:
+        """Tell whether something arrives within ``timeout``; False at once without one, as between commands."""
+        return bool(timeout) and super().can_read(timeout)  # type: ignore[misc]
+
+
+class _Connection(_Unprobed, redis.Connection):
+    """Over TCP."""
+
+
+class _SSLConnection(_Unprobed, redis.SSLConnection):
+    """Over TLS."""
+
+
+class _UnixConnection(_Unprobed, redis.UnixDomainSocketConnection):
+    """Over a socket of this machine."""
+
+
+CONNECTIONS = {"redis": _Connection, "rediss": _SSLConnection, "unix": _UnixConnection}
+
+
 def connect(url: str) -> redis.Redis:
     """Return a client of the Redis at ``url``; safe to share between threads, connects at first use.
 
@@ -64,6 +92,7 @@ def connect(url: str) -> redis.Redis:
     """
     pool = redis.BlockingConnectionPool.from_url(
         url,
+        connection_class=CONNECTIONS[urlsplit(url).scheme],
         max_connections=MOST_CONNECTIONS,
         timeout=TURN_SECONDS,
         socket_timeout=SOCKET_TIMEOUT_SECONDS,
