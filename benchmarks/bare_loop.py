@@ -1,7 +1,7 @@
 """The yardstick: what tuned PyTorch does without any service around it.
 
-``python -m benchmarks.bare_loop BUILDER PRECISION SECONDS`` decodes and prepares JPEGs ahead in one thread, runs them
-in batches of several sizes, and prints the images per second of each, and the median time of one decode with one
+``python -m benchmarks.bare_loop BUILDER PRECISION FORM SECONDS`` decodes and prepares JPEGs ahead in one thread, runs
+them in batches of several sizes, and prints the images per second of each, and the median time of one decode with one
 forward.
 """
 
@@ -62,8 +62,8 @@ def lone_milliseconds(network: TunedNetwork, images: list[bytes]) -> float:
 
 def main() -> None:
     """Measure one network and print a JSON object."""
-    builder, precision, seconds = sys.argv[1], sys.argv[2], float(sys.argv[3])
-    network, images = TunedNetwork(builder, precision), jpegs()
+    builder, precision, form, seconds = sys.argv[1], sys.argv[2], sys.argv[3], float(sys.argv[4])
+    network, images = TunedNetwork(builder, precision, form), jpegs()
     rates = {size: images_per_second(network, images, size, seconds) for size in BATCH_SIZES}
     best = max(rates, key=lambda size: rates[size])
     print(

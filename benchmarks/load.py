@@ -10,11 +10,9 @@ import asyncio
 import json
 import statistics
 import time
-from collections.abc import Mapping
 from typing import Any, ClassVar
 
-import aiohttp
-
+from benchmarks.lean_client import LeanClient
 from benchmarks.workload import jpegs
 
 FIRST_POLL_SECONDS = 0.002
@@ -28,15 +26,16 @@ Timing = dict[str, Any]
 class Waiting:
     """Posts to a specification of Recoq and has the answer wait for the task."""
 
-    wait: ClassVar[dict[str, str]] = {"Prefer": "wait=60"}
+    headers: ClassVar[str] = "Prefer: wait=60\r\n"
 
-    def __init__(self, session: aiohttp.ClientSession, spec_id: str) -> None:
-        self._session = session
-        self._path = f"/v0.7/recognition/specs/{spec_id}/inference"
+    def __init__(self, client: LeanClient, spec_id: str, images: list[bytes]) -> None:
+        self._client = client
+        path = f"/v0.7/recognition/specs/{spec_id}/inference"
+        self._requests = [client.upload(path, "inputs[0]image.source", image, self.headers) for image in images]
 
-    async def recognise(self, image: bytes) -> Timing:
-        """Return when the image has been recognised."""
-        task = await _post(self._session, self._path, "inputs[0]image.source", image, self.wait)
+    async def recognise(self, number: int) -> Timing:
+        """Return when the image of this number has been recognised."""
+        task = await self._client.ask(self._requests[number])
         if task.get("status") != "success":
             raise RuntimeError(f"The task did not succeed in time: {task}")
         timing: Timing = task["timing"]
@@ -46,60 +45,46 @@ class Waiting:
 class Polling(Waiting):
     """Posts to a specification of Recoq and polls the task."""
 
-    wait: ClassVar[dict[str, str]] = {}
+    headers: ClassVar[str] = ""
 
-    async def recognise(self, image: bytes) -> Timing:
-        """Return when the image has been recognised."""
-        task_id = (await _post(self._session, self._path, "inputs[0]image.source", image))["task_id"]
-        timing: Timing = (await _poll(self._session, f"/v0.7/tasks/{task_id}", "success", "error"))["timing"]
+    async def recognise(self, number: int) -> Timing:
+        """Return when the image of this number has been recognised."""
+        task_id = (await self._client.ask(self._requests[number]))["task_id"]
+        timing: Timing = (await _poll(self._client, f"/v0.7/tasks/{task_id}", "success", "error"))["timing"]
         return timing
-
-
-class Tutorial:
-    """Posts to Flask and polls the result backend of Celery."""
-
-    def __init__(self, session: aiohttp.ClientSession, spec_id: str) -> None:
-        self._session = session
-
-    async def recognise(self, image: bytes) -> Timing:
-        """Return when the image has been recognised."""
-        task_id = (await _post(self._session, "/predict", "image", image))["task_id"]
-        await _poll(self._session, f"/result/{task_id}", "SUCCESS", "FAILURE")
-        return {}
 
 
 class Synchronous:
     """Posts and gets the result at once."""
 
-    def __init__(self, session: aiohttp.ClientSession, spec_id: str) -> None:
-        self._session = session
+    def __init__(self, client: LeanClient, spec_id: str, images: list[bytes]) -> None:
+        self._client = client
+        self._requests = [client.upload("/predict", "image", image) for image in images]
 
-    async def recognise(self, image: bytes) -> Timing:
-        """Return when the image has been recognised."""
-        await _post(self._session, "/predict", "image", image)
+    async def recognise(self, number: int) -> Timing:
+        """Return when the image of this number has been recognised."""
+        await self._client.ask(self._requests[number])
+        return {}
+
+
+class Tutorial(Synchronous):
+    """Posts to Flask and polls the result backend of Celery."""
+
+    async def recognise(self, number: int) -> Timing:
+        """Return when the image of this number has been recognised."""
+        task_id = (await self._client.ask(self._requests[number]))["task_id"]
+        await _poll(self._client, f"/result/{task_id}", "SUCCESS", "FAILURE")
         return {}
 
 
 PROTOCOLS = {"waiting": Waiting, "polling": Polling, "tutorial": Tutorial, "synchronous": Synchronous}
 
 
-async def _post(
-    session: aiohttp.ClientSession, path: str, field: str, image: bytes, headers: Mapping[str, str] | None = None
-) -> Any:
-    form = aiohttp.FormData()
-    form.add_field(field, image, filename="image.jpg")
-    async with session.post(path, data=form, headers=headers) as response:
-        response.raise_for_status()
-        return await response.json()
-
-
-async def _poll(session: aiohttp.ClientSession, path: str, success: str, error: str) -> Any:
-    pause = FIRST_POLL_SECONDS
+async def _poll(client: LeanClient, path: str, success: str, error: str) -> Any:
+    pause, request = FIRST_POLL_SECONDS, client.read(path)
     while True:
         await asyncio.sleep(pause)
-        async with session.get(path) as response:
-            response.raise_for_status()
-            task = await response.json()
+        task = await client.ask(request)
         if task["status"] == error:
             raise RuntimeError(f"{path} failed: {task}")
         if task["status"] == success:
@@ -110,23 +95,30 @@ async def _poll(session: aiohttp.ClientSession, path: str, success: str, error: 
 class Load:
     """A number of clients that each keep one image under way."""
 
-    def __init__(self, contender: Waiting | Tutorial | Synchronous) -> None:
-        self._contender = contender
+    def __init__(self, arguments: argparse.Namespace) -> None:
         self._images = jpegs()
+        self._clients = [LeanClient(arguments.url, arguments.key) for _ in range(arguments.clients)]
+        protocol = PROTOCOLS[arguments.protocol]
+        self._contenders = [protocol(client, arguments.spec_id, self._images) for client in self._clients]
         self.finished: list[tuple[float, float]] = []  # when each image was done, and how long it took
         self.timings: list[Timing] = []
 
-    async def run(self, clients: int, seconds: float) -> None:
-        """Keep ``clients`` images under way for ``seconds``."""
+    async def run(self, seconds: float) -> None:
+        """Keep the images under way for ``seconds``."""
         end = time.perf_counter() + seconds
-        await asyncio.gather(*(self._client(number, end) for number in range(clients)))
+        runs = (self._run(contender, number, end) for number, contender in enumerate(self._contenders))
+        await asyncio.gather(*runs)
 
-    async def _client(self, number: int, end: float) -> None:
-        turn = number
+    async def _run(self, contender: Waiting | Synchronous, turn: int, end: float) -> None:
         while (start := time.perf_counter()) < end:
-            self.timings.append(await self._contender.recognise(self._images[turn % len(self._images)]))
+            self.timings.append(await contender.recognise(turn % len(self._images)))
             self.finished.append((time.perf_counter(), time.perf_counter() - start))
             turn += 1
+
+    def close(self) -> None:
+        """Close all connections."""
+        for client in self._clients:
+            client.close()
 
 
 def mean_stages(timings: list[Timing], mean_milliseconds: float) -> dict[str, float]:
@@ -139,17 +131,14 @@ def mean_stages(timings: list[Timing], mean_milliseconds: float) -> dict[str, fl
 
 async def measure(arguments: argparse.Namespace) -> dict[str, Any]:
     """Return throughput and latency, after a warm-up, and where the time went if the contender tells."""
-    connector = aiohttp.TCPConnector(limit=0)
-    async with aiohttp.ClientSession(
-        arguments.url, headers={"X-API-KEY": arguments.key}, connector=connector
-    ) as session:
-        load = Load(PROTOCOLS[arguments.protocol](session, arguments.spec_id))
-        await load.run(arguments.clients, WARM_UP_SECONDS)
-        load.finished.clear()
-        load.timings.clear()
-        start = time.perf_counter()
-        await load.run(arguments.clients, arguments.seconds)
-        elapsed = max(end for end, _ in load.finished) - start
+    load = Load(arguments)
+    await load.run(WARM_UP_SECONDS)
+    load.finished.clear()
+    load.timings.clear()
+    start = time.perf_counter()
+    await load.run(arguments.seconds)
+    elapsed = max(end for end, _ in load.finished) - start
+    load.close()
     durations = sorted(1000 * duration for _, duration in load.finished)
     return {
         "images_per_second": len(durations) / elapsed,

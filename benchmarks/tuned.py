@@ -1,8 +1,11 @@
-"""The best plain PyTorch that we know for a network: what the bare loop and LitServe run.
+"""The best plain PyTorch that we know for a network: what the bare loop, LitServe and the tutorial's workers run.
 
 Weights converted to the precision that the service's deployment chose, channels last, torchvision's decoder, the
-resize on bytes, one pass to normalise. What is faster without a service around it belongs here.
+resize on bytes, one pass to normalise; as modules, or as a frozen graph where the deployment chose one. What is faster
+without a service around it belongs here.
 """
+
+import warnings
 
 import torch
 from torch import Tensor
@@ -11,6 +14,7 @@ from torchvision.transforms.v2 import functional
 
 from benchmarks.workload import build_network
 
+MODULES, GRAPH = "modules", "graph"
 SIDE = 224
 MEAN = 255 * torch.tensor([0.485, 0.456, 0.406]).view(3, 1, 1)
 STD = 255 * torch.tensor([0.229, 0.224, 0.225]).view(3, 1, 1)
@@ -22,12 +26,21 @@ class TunedNetwork:
     Args:
         builder: torchvision's name of it.
         precision: the torch dtype to compute in, such as ``bfloat16``.
+        form: ``modules``, or ``graph`` for a frozen one.
     """
 
-    def __init__(self, builder: str, precision: str) -> None:
+    def __init__(self, builder: str, precision: str, form: str) -> None:
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         self.dtype: torch.dtype = getattr(torch, precision)
-        self._network = build_network(builder).to(self.device, self.dtype, memory_format=torch.channels_last)
+        network = build_network(builder).to(self.device, self.dtype, memory_format=torch.channels_last)
+        self._network = network if form == MODULES else self._frozen(network)
+
+    def _frozen(self, network: torch.nn.Module) -> torch.nn.Module:
+        example = torch.zeros(2, 3, SIDE, SIDE, dtype=self.dtype, device=self.device)
+        with warnings.catch_warnings(), torch.no_grad():
+            warnings.simplefilter("ignore")  # TorchScript is deprecated
+            graph: torch.nn.Module = torch.jit.freeze(torch.jit.trace(network, example))
+            return graph
 
     def prepare(self, jpeg: bytes) -> Tensor:
         """Return the ``(3, 224, 224)`` input of a JPEG, on the CPU."""

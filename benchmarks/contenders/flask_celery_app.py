@@ -1,8 +1,8 @@
 """What tutorials build: Flask takes the image, Celery runs one task for each, the result backend keeps the answer.
 
-gunicorn serves ``web`` and ``celery worker`` runs ``celery``, with ``BUILDER``, ``PRECISION`` and ``REDIS_URL`` in the
-environment. ``POST /predict`` takes the file ``image`` and answers with a task's ID, ``GET /result/<id>`` with its
-state and labels.
+gunicorn serves ``web`` and ``celery worker`` runs ``celery``, with ``BUILDER``, ``PRECISION``, ``FORM`` and
+``REDIS_URL`` in the environment. ``POST /predict`` takes the file ``image`` and answers with a task's ID, ``GET
+/result/<id>`` with its state and labels.
 """
 
 import os
@@ -26,7 +26,7 @@ _networks: list[TunedNetwork] = []
 def load(**_: Any) -> None:
     """Load the network once in each worker process, each of which has a core."""
     torch.set_num_threads(1)
-    _networks.append(TunedNetwork(os.environ["BUILDER"], os.environ["PRECISION"]))
+    _networks.append(TunedNetwork(os.environ["BUILDER"], os.environ["PRECISION"], os.environ["FORM"]))
 
 
 @celery.task

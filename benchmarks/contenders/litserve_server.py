@@ -1,7 +1,7 @@
 """LitServe with the tuned network: batches, inputs decoded in threads.
 
-``python -m benchmarks.contenders.litserve_server BUILDER PRECISION BATCH_SIZE PORT``. ``POST /predict`` takes the file
-``image`` and answers with its labels.
+``python -m benchmarks.contenders.litserve_server BUILDER PRECISION FORM BATCH_SIZE PORT``. ``POST /predict`` takes the
+file ``image`` and answers with its labels.
 """
 
 import os
@@ -22,13 +22,13 @@ BATCH_TIMEOUT_SECONDS = 0.002
 class TunedApi(litserve.LitAPI):  # type: ignore[misc]
     """One worker process with the network."""
 
-    def __init__(self, builder: str, precision: str, batch_size: int) -> None:
+    def __init__(self, builder: str, precision: str, form: str, batch_size: int) -> None:
         super().__init__(max_batch_size=batch_size, batch_timeout=BATCH_TIMEOUT_SECONDS)
-        self._builder, self._precision = builder, precision
+        self._arguments = builder, precision, form
 
     def setup(self, device: str) -> None:
         """Load the network, once in each worker."""
-        self._network = TunedNetwork(self._builder, self._precision)
+        self._network = TunedNetwork(*self._arguments)
         self._threads = ThreadPoolExecutor(os.cpu_count())
 
     def decode_request(self, request: Request) -> bytes:
@@ -58,8 +58,8 @@ class TunedApi(litserve.LitAPI):  # type: ignore[misc]
 
 def main() -> None:
     """Serve until killed."""
-    builder, precision, batch_size, port = sys.argv[1:]
-    server = litserve.LitServer(TunedApi(builder, precision, int(batch_size)), accelerator="auto", timeout=60)
+    builder, precision, form, batch_size, port = sys.argv[1:]
+    server = litserve.LitServer(TunedApi(builder, precision, form, int(batch_size)), accelerator="auto", timeout=60)
     server.run(host="127.0.0.1", port=int(port), generate_client_file=False, log_level="warning")
 
 

@@ -23,10 +23,10 @@ APP = "benchmarks.contenders.flask_celery_app"
 
 
 @contextmanager
-def litserve(builder: str, precision: str, batch_size: int, folder: Path) -> Iterator[str]:
+def litserve(builder: str, precision: str, form: str, batch_size: int, folder: Path) -> Iterator[str]:
     """Run LitServe; gives its URL."""
     port = free_loopback_port()
-    arguments = [builder, precision, str(batch_size), str(port)]
+    arguments = [builder, precision, form, str(batch_size), str(port)]
     with _running(
         [sys.executable, "-m", "benchmarks.contenders.litserve_server", *arguments], {}, folder / "litserve.log"
     ):
@@ -36,10 +36,10 @@ def litserve(builder: str, precision: str, batch_size: int, folder: Path) -> Ite
 
 
 @contextmanager
-def flask_celery(builder: str, precision: str, folder: Path) -> Iterator[str]:
+def flask_celery(builder: str, precision: str, form: str, folder: Path) -> Iterator[str]:
     """Run Flask under gunicorn, Celery with a process for each core, and their Redis; gives Flask's URL."""
     port, redis = free_loopback_port(), prepare_redis(folder / "tutorial-redis")
-    settings = {"BUILDER": builder, "PRECISION": precision, "REDIS_URL": redis.url}
+    settings = {"BUILDER": builder, "PRECISION": precision, "FORM": form, "REDIS_URL": redis.url}
     log = folder / "flask-celery.log"
     gunicorn = ["gunicorn", f"{APP}:web", "--bind", f"127.0.0.1:{port}", "--worker-class", "gthread"]
     gunicorn += ["--workers", str(API_PROCESSES), "--threads", str(API_THREADS), "--log-level", "warning"]
