@@ -5,7 +5,6 @@ from statistics import median
 
 TARGET_RATIO = 0.95  # of the rate with few tasks waiting
 TARGET_GROWTH = 0.03
-WARM_UP_PORTIONS = 5
 COMPARED_PORTIONS = 5
 MEBIBYTE = 1024 * 1024
 
@@ -109,7 +108,7 @@ class WorkerMemory:
     @property
     def first(self) -> float:
         """The memory after the warm-up."""
-        return median(self.readings[WARM_UP_PORTIONS : WARM_UP_PORTIONS + COMPARED_PORTIONS])
+        return median(self.readings[:COMPARED_PORTIONS])
 
     @property
     def last(self) -> float:
@@ -126,7 +125,7 @@ def memory_table(found: WorkerMemory) -> str:
     """Return the figures as Markdown."""
     return "\n".join(
         [
-            "| images | after a tenth, MiB | at the end, MiB | most, MiB | growth | target |",
+            "| images after the warm-up | after a tenth, MiB | at the end, MiB | most, MiB | growth | target |",
             "| --- | --- | --- | --- | --- | --- |",
             f"| {found.images:,} | {found.first / MEBIBYTE:.0f} "
             f"| {found.last / MEBIBYTE:.0f} | {max(found.readings) / MEBIBYTE:.0f} | **{found.growth:.1%}** "
