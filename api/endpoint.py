@@ -115,9 +115,8 @@ def endpoint(
         for code in also:
             documented = group.alt_response(code, schema=gives, example=answer)(documented)
         # Each of those decorators calls the next at every request, and only adds to the documentation.
-        respond = group.response(status, gives, example=answer)
-        view_function = respond(called)
-        view_function._apidoc = respond(documented)._apidoc
+        view_function = group.response(status, gives)(called)
+        view_function._apidoc = group.response(status, gives, example=answer)(documented)._apidoc
         group.route(path, methods=[method])(view_function)
         return view
 

@@ -157,10 +157,10 @@ def test_accepted_specifications_are_shown_as_they_were_sent(admin: Caller, meta
 @pytest.mark.parametrize(
     ("body", "most_errors"),
     [
-        pytest.param({"inputs": [[]] * 45_000}, MOST_ERRORS, id="elements"),
-        pytest.param({str(number): 0 for number in range(45_000)}, 1, id="fields"),
-        pytest.param({"inputs": [{str(number): 0 for number in range(15_000)}] * 3}, 3, id="fields of elements"),
-        pytest.param({"inputs": [{"image": {"polygon": [{"x": 0, "y": 0}] * 30_000}}]}, 2, id="points"),
+        pytest.param({"inputs": [[]] * 140_000}, MOST_ERRORS, id="elements"),
+        pytest.param({str(number): 0 for number in range(140_000)}, 1, id="fields"),
+        pytest.param({"inputs": [{str(number): 0 for number in range(45_000)}] * 3}, 3, id="fields of elements"),
+        pytest.param({"inputs": [{"image": {"polygon": [{"x": 0, "y": 0}] * 90_000}}]}, 2, id="points"),
     ],
 )
 def test_very_many_mistakes_are_answered_soon_and_shortly(
