@@ -1,12 +1,12 @@
-"""Draws the plots of the results as SVG files, the same bytes for the same figures."""
+"""Draws the plots of the results as PNG files, the same bytes for the same figures."""
 
 from collections.abc import Mapping
 from pathlib import Path
 
 import matplotlib
 
-matplotlib.use("svg")
-matplotlib.rcParams.update({"svg.hashsalt": "recoq", "svg.fonttype": "none", "font.size": 10, "axes.grid": True})
+matplotlib.use("agg")
+matplotlib.rcParams.update({"font.size": 10, "axes.grid": True})
 matplotlib.rcParams.update({"grid.alpha": 0.3, "axes.spines.top": False, "axes.spines.right": False})
 
 from matplotlib import pyplot  # noqa: E402  # after the choice of what draws
@@ -14,6 +14,7 @@ from matplotlib.axes import Axes  # noqa: E402
 from matplotlib.figure import Figure  # noqa: E402
 
 PANEL_INCHES = (4.8, 3.6)
+DOTS_PER_INCH = 130
 Loads = Mapping[int, Mapping[str, float]]
 
 
@@ -28,7 +29,7 @@ def plot_throughput(rates: Mapping[str, Mapping[str, float]], folder: Path) -> N
         panel.set_ylim(bottom=0)
         panel.set_xlabel("images in a batch")
     panels[0].set_ylabel("images/s, bare loop")
-    _save(figure, folder / "throughput.svg")
+    _save(figure, folder / "throughput.png")
 
 
 def plot_latency(networks: Mapping[str, Mapping[str, Loads]], folder: Path) -> None:
@@ -46,7 +47,7 @@ def plot_latency(networks: Mapping[str, Mapping[str, Loads]], folder: Path) -> N
         panel.set_xlabel("images/s (points: number of clients)")
         panel.legend(frameon=False)
     panels[0].set_ylabel("median time to result, ms")
-    _save(figure, folder / "latency.svg")
+    _save(figure, folder / "latency.png")
 
 
 def plot_stages(networks: Mapping[str, Mapping[int, Mapping[str, float]]], folder: Path) -> None:
@@ -66,7 +67,7 @@ def plot_stages(networks: Mapping[str, Mapping[int, Mapping[str, float]]], folde
         panel.set_xlabel("% of the mean time from POST to result")
         panel.invert_yaxis()
     panels[0].legend(frameon=False, ncols=3, fontsize=7, loc="upper center", bbox_to_anchor=(0.5, -0.2))
-    _save(figure, folder / "stages.svg")
+    _save(figure, folder / "stages.png")
 
 
 def _panels(titles: list[str]) -> tuple[Figure, list[Axes]]:
@@ -79,5 +80,5 @@ def _panels(titles: list[str]) -> tuple[Figure, list[Axes]]:
 
 def _save(figure: Figure, path: Path) -> None:
     figure.tight_layout()
-    figure.savefig(path, metadata={"Date": None})
+    figure.savefig(path, dpi=DOTS_PER_INCH, metadata={"Software": None})
     pyplot.close(figure)

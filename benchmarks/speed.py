@@ -192,6 +192,6 @@ def run(seconds: float, networks: list[str]) -> str:
     plot_latency({each.network: each.loads for each in comparisons}, FOLDER)
     plot_stages({each.network: each.stages for each in comparisons}, FOLDER)
     body = f"640×480 JPEGs posted as multipart files.\n\n{targets(comparisons)}\n\n{table(comparisons)}\n{NOTES}\n"
-    body += "\n\n".join(f"![{title}]({name}.svg)" for name, title in PLOTS.items())
+    body += "\n\n".join(f"![{title}]({name}.png)" for name, title in PLOTS.items())
     write_section("speed", "Speed against a bare loop, LitServe, and Flask with Celery", body)
     return f"{targets(comparisons)}\n\n{table(comparisons)}"

@@ -5,11 +5,9 @@ inference. CPU time is that of the processes, as the operating system accounts i
 """
 
 import asyncio
-import json
 import subprocess
 import sys
 import tempfile
-import warnings
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
@@ -17,17 +15,15 @@ from pathlib import Path
 import aiohttp
 import httpx
 import psutil
-import torch
 from PIL import Image
 
+from benchmarks.idle_network import SIDE, write_idle_network
 from benchmarks.results import write_section
-from benchmarks.workload import PREPROCESSING
 from tests.service import Service, running_service
 
 CLIENTS = 16
 WARM_UP_TASKS = 300
 TASKS = 3000
-SIDE = 8
 TARGETS = {"worker": 1.2, "API, Redis and worker": 4.0}
 
 
@@ -58,24 +54,7 @@ def measure() -> TaskCost:
 
 def _push(service: Service, folder: Path) -> int:
     """Deploy a network that does nearly nothing and return the ID of its specification."""
-    folder.mkdir()
-    network = torch.nn.Sequential(torch.nn.AdaptiveAvgPool2d(1), torch.nn.Flatten())
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # TorchScript is deprecated, and has the least overhead of its own
-        torch.jit.script(network).save(str(folder / "model.torchscript"))
-    preprocessing = json.loads(json.dumps(PREPROCESSING))
-    preprocessing["inputs"][0]["image"]["target_size"] = f"{SIDE}x{SIDE}"
-    labels = [{"id": index, "name": f"channel {index}"} for index in range(3)]
-    model = {
-        "name": "nothing",
-        "description": "",
-        "metadata": {},
-        "framework": "pytorch-2.x",
-        "preprocessing": preprocessing,
-        "outputs": [{"labels": {"labels": labels, "exclusive": True, "roi": "NONE"}}],
-        "post_processings": [{"classification": {"output_tensor": "output"}}],
-    }
-    (folder / "model.json").write_text(json.dumps(model))
+    write_idle_network(folder)
     command = [sys.executable, "-m", "cli", "push", str(folder), "--url", service.url, "--key", service.key]
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
     specs = httpx.get(f"{service.url}/v0.7/recognition/specs", headers={"X-API-KEY": service.key}).json()

@@ -4,6 +4,7 @@ import logging
 import time
 from collections import deque
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 
 from config.queues import TaskKind
@@ -123,7 +124,8 @@ class TaskRunner:
     def _postpone(self, runs: Sequence[TaskRun]) -> None:
         for run in runs:
             logger.warning("Task %s waits for a backing service: %s", run.task.id, run.postponed)
-            self._ledger.postpone(run.task)
+            with suppress(Unavailable):  # then the attempt counts, and others of the message go on
+                self._ledger.postpone(run.task)
 
     def _give_up(self, exhausted: AttemptsExhausted) -> None:
         task, reason = exhausted.task, str(exhausted)
