@@ -16,7 +16,7 @@ import pytest
 from tests.integration.tasks import ended_task
 from tests.mutated_images import mutations
 from tests.service import Service
-from workers.runner import INTERNAL_ERROR
+from workers.task_run import INTERNAL_ERROR
 
 COUNT = int(os.environ.get("FUZZ_IMAGES", "500"))
 SEED = int(os.environ.get("FUZZ_SEED", "2"))
