@@ -26,6 +26,7 @@ from api.routes.versions import versions
 from api.services import Services, attach, open_services
 from api.waiting import answer_waits
 from config.settings import Settings
+from store.redis_connection import bound_waits
 
 UPLOAD_PATH = "/v0.7/networks"
 PREFLIGHT_SECONDS = 600
@@ -65,6 +66,7 @@ def create_app(settings: Settings, services: Services | None = None) -> Flask:
     app.url_map.merge_slashes = False
     attach(app, services or open_services(settings))
     count_requests(app)
+    app.before_request(bound_waits)
     _limit_bodies(app, settings)
     require_keys(app)
     api = start_document(app)

@@ -3,6 +3,8 @@
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
+from time import monotonic
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
@@ -18,8 +20,20 @@ MOST_CONNECTIONS = 64  # above the threads of a worker, far below the clients of
 TURN_SECONDS = 20.0  # how long a command may wait for others of its process before it has begun
 AWAY_SECONDS = 1.0  # after a time-out, nothing is tried for so long
 PROBE_SECONDS = 3.0  # then one caller tries, and the others wait for what it finds
+SLOW_SECONDS = 1.0  # who is not to wait for more than 3 s in all, and has waited for so long, asks no more
 
 T = TypeVar("T")
+
+
+_waited: ContextVar[list[float] | None] = ContextVar("waited", default=None)
+
+
+def bound_waits() -> None:
+    """Have what follows in this context wait for a slow Redis for ``SLOW_SECONDS`` and one time-out, in all, from now.
+
+    For each request of the API: without it, every one of its commands may be answered just in time.
+    """
+    _waited.set([])
 
 
 class FailFast(Retry):
@@ -43,7 +57,11 @@ class FailFast(Retry):
             return super().call_with_retry(do, fail, *args, **kwargs)
         if not self._circuit.allows():
             raise redis.ConnectionError("Redis did not answer a moment ago.")
+        waited = _waited.get()
+        if waited is not None and sum(waited) > SLOW_SECONDS:
+            raise redis.ConnectionError("Redis is too slow to be asked once more.")
         self._thread.inside = True
+        start = monotonic()
         try:
             result = super().call_with_retry(do, fail, *args, **kwargs)
         except redis.TimeoutError:
@@ -54,6 +72,8 @@ class FailFast(Retry):
             raise
         finally:
             self._thread.inside = False
+            if waited is not None:
+                waited.append(monotonic() - start)
         self._circuit.found(away=False)
         return result
 

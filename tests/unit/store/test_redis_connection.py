@@ -1,5 +1,6 @@
 """A Redis that does not answer is an error within seconds, for all threads, and is used again as soon as it answers."""
 
+import contextvars
 import os
 import signal
 import subprocess
@@ -12,7 +13,7 @@ import pytest
 import redis
 
 from cli.redis_server import prepare_redis, wait_for_redis
-from store.redis_connection import SOCKET_TIMEOUT_SECONDS, connect
+from store.redis_connection import SOCKET_TIMEOUT_SECONDS, bound_waits, connect
 
 WAIT_SECONDS = 20
 
@@ -83,3 +84,19 @@ def test_pipeline_and_scripts_go_through_it_too(server: tuple[subprocess.Popen[b
     os.kill(process.pid, signal.SIGCONT)
     wait_until_back(client)
     assert script(keys=["key"]) == b"value"
+
+
+def test_who_may_not_wait_for_long_asks_a_slow_server_no_more(
+    server: tuple[subprocess.Popen[bytes], redis.Redis],
+) -> None:
+    _, client = server
+
+    def ask_again_and_again() -> None:
+        bound_waits()
+        for _ in range(2):
+            client.execute_command("DEBUG", "SLEEP", "0.6")
+        with pytest.raises(redis.ConnectionError, match="too slow"):
+            client.get("key")
+
+    contextvars.copy_context().run(ask_again_and_again)
+    assert client.get("key") == b"value"  # others go on
