@@ -162,6 +162,14 @@ class TaskLedger:
             raise NotFound(f"There is no task {task_id}.")
         return task
 
+    def known(self, account_id: int, task_ids: Sequence[str]) -> list[str]:
+        """Return those of ``task_ids`` that are tasks of this account, in that order, without reading these."""
+        with redis_errors_as_unavailable(), self._redis.pipeline(transaction=False) as pipeline:
+            for task_id in task_ids:
+                pipeline.hget(TASK_PREFIX + task_id, "account")
+            owners = pipeline.execute()
+        return [task_id for task_id, owner in zip(task_ids, owners, strict=True) if owner == str(account_id).encode()]
+
     def get_many(self, account_id: int, task_ids: Sequence[str]) -> list[TaskRecord]:
         """Return the tasks of this account among ``task_ids``, in that order; others are left out."""
         with redis_errors_as_unavailable(), self._redis.pipeline(transaction=False) as pipeline:

@@ -85,9 +85,10 @@ def asked_ids() -> list[str]:
 def list_tasks() -> Response:
     """Retrieve several tasks, in the order asked; unknown ones are left out."""
     page = asked_page()
-    found = services().ledger.get_many(account_id(), asked_ids())
-    shown = map(task_answer, found[page.offset : page.offset + page.limit])
-    return Response(orjson.dumps(page_answer(page, shown, len(found))), mimetype="application/json")
+    known = services().ledger.known(account_id(), asked_ids())
+    found = services().ledger.get_many(account_id(), known[page.offset : page.offset + page.limit])
+    shown = map(task_answer, found)
+    return Response(orjson.dumps(page_answer(page, shown, len(known))), mimetype="application/json")
 
 
 @endpoint(tasks, "GET", "/tasks/<task_id>", gives=TaskSchema, answer=TASK, errors=(400, 404), arguments=[WAIT, PREFER])
