@@ -44,18 +44,29 @@ class LeanClient:
         Raises:
             RuntimeError: if the answer is an error.
         """
-        if self._streams is None:
-            self._streams = await asyncio.open_connection(*self._address)
-        reader, writer = self._streams
-        writer.write(request)
-        head = await reader.readuntil(b"\r\n\r\n")
+        is_kept = self._streams is not None
+        try:
+            reader, head = await self._head_of_answer(request)
+        except (asyncio.IncompleteReadError, ConnectionError):
+            if not is_kept:
+                raise
+            self.close()  # servers end connections that nobody has used for a while
+            reader, head = await self._head_of_answer(request)
         length = _LENGTH.search(head)
         body = await reader.readexactly(int(length[1]) if length else 0)
         if int(head.split(b" ", 2)[1]) >= 400:
             raise RuntimeError(f"{head.splitlines()[0].decode()}: {body[:500].decode(errors='replace')}")
         return json.loads(body)
 
+    async def _head_of_answer(self, request: bytes) -> tuple[asyncio.StreamReader, bytes]:
+        if self._streams is None:
+            self._streams = await asyncio.open_connection(*self._address)
+        reader, writer = self._streams
+        writer.write(request)
+        return reader, await reader.readuntil(b"\r\n\r\n")
+
     def close(self) -> None:
-        """Close the connection."""
+        """Close the connection; the next request opens another one."""
         if self._streams is not None:
             self._streams[1].close()
+            self._streams = None
