@@ -15,6 +15,7 @@ from api.errors import answer_error
 from api.query import asked_integer
 from api.services import services
 from store.errors import NotFound, Unavailable
+from store.redis_connection import bound_waits
 from store.task_json import task_answer
 from store.task_records import Acceptance, TaskRecord, TaskStatus
 
@@ -90,6 +91,7 @@ def answer_waits(app: Flask) -> None:
 def _after(wait: Wait) -> Response:
     is_new = wait.accepted is not None and wait.accepted.is_new
     services().watch.wait(wait.task_id, wait.seconds, announced=is_new)
+    bound_waits()  # anew: who has asked to wait is not to be sent away for what was slow before
     task = services().ledger.get(account_id(), wait.task_id)
     if wait.accepted is None:
         return shown(task)
