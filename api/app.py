@@ -26,7 +26,7 @@ from api.routes.versions import versions
 from api.services import Services, attach, open_services
 from api.waiting import answer_waits
 from config.settings import Settings
-from store.redis_connection import bound_waits
+from store.redis_connection import bound_waits, unbound_waits
 
 UPLOAD_PATH = "/v0.7/networks"
 PREFLIGHT_SECONDS = 600
@@ -67,6 +67,7 @@ def create_app(settings: Settings, services: Services | None = None) -> Flask:
     attach(app, services or open_services(settings))
     count_requests(app)
     app.before_request(bound_waits)
+    app.teardown_request(unbound_waits)
     _limit_bodies(app, settings)
     require_keys(app)
     api = start_document(app)

@@ -36,6 +36,11 @@ def bound_waits() -> None:
     _waited.set([])
 
 
+def unbound_waits(_: object = None) -> None:
+    """Have what follows in this context wait as long as it takes again."""
+    _waited.set(None)
+
+
 class FailFast(Retry):
     """Tries a command twice, but not at all while the server is known not to answer.
 
