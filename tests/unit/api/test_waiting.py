@@ -140,3 +140,11 @@ def test_task_that_is_purged_meanwhile_is_not_found(admin: Caller, services: Ser
     response = admin.get(f"/tasks/{pending}?wait=30")
     thread.join()
     assert response.status_code == 404
+
+
+def test_patience_with_a_slow_redis_is_that_of_a_request(services: Services, admin: Caller) -> None:
+    admin.get("/accounts/me")
+    redis = services.ledger._redis
+    for _ in range(2):
+        redis.execute_command("DEBUG", "SLEEP", "0.6")
+    assert redis.ping()  # what comes after the request, in the same thread, may wait for as long as it takes
