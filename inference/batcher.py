@@ -1,4 +1,4 @@
-"""Continuous batching: when the device becomes free, it takes what waits for one network, oldest first.
+"""Continuous batching: when a lane of the device becomes free, it takes what waits for one network, oldest first.
 
 No artificial delay: a lone sample starts at once, and a busy device fills its batches by itself, because samples that
 arrive meanwhile wait. Samples of one batch have equal shapes, so that an answer never depends on its companions.
@@ -6,43 +6,17 @@ The worker's threads submit prepared samples here and wait for their futures.
 """
 
 import threading
-from collections import deque
-from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Future
-from dataclasses import dataclass, field
-from itertools import islice
+from collections.abc import Callable
+from dataclasses import dataclass
 from time import monotonic, perf_counter
-from typing import Protocol
 from weakref import WeakKeyDictionary
 
 import torch
 
+from inference.batch_plan import CAREFUL, BatchPlan
 from inference.errors import DeviceLostError, NetworkError
-
-Sample = tuple[torch.Tensor, ...]
-Tensors = Mapping[str, torch.Tensor]
-
-
-class Runnable(Protocol):
-    """What the batcher needs of a loaded network."""
-
-    def run(self, samples: Sequence[Sample]) -> Sequence[Tensors]:
-        """Return the output tensors of each sample."""
-
-
-@dataclass(frozen=True, slots=True)
-class BatchRun:
-    """A batch that the device has run: how many samples, for how long."""
-
-    network: Runnable
-    size: int
-    seconds: float
-
-
-class Answer(Future[Tensors]):
-    """The output tensors of one sample; ``batch`` tells, once there is a result, what it ran in."""
-
-    batch: BatchRun | None = None
+from inference.lanes import Lanes, use_threads
+from inference.waiting import Answer, BatchRun, Runnable, Sample, Waiting, WaitingSamples
 
 
 def _note_nothing(run: BatchRun) -> None:
@@ -50,111 +24,137 @@ def _note_nothing(run: BatchRun) -> None:
 
 
 @dataclass(frozen=True)
-class _Waiting:
-    network: Runnable
-    sample: Sample
-    limit: int
-    arrival: int
-    future: Answer = field(default_factory=Answer)
+class _Batch:
+    samples: list[Waiting]
+    threads: int | None
+    share: float
+    since: float
 
-
-_Key = tuple[int, tuple[torch.Size, ...]]
+    @property
+    def network(self) -> Runnable:
+        return self.samples[0].network
 
 
 class Batcher:
-    """One thread that feeds one device; ``on_batch`` is called in it, with each batch that the device has run."""
+    """The threads that feed one device, one for each lane.
 
-    def __init__(self, max_batch_size: int, on_batch: Callable[[BatchRun], None] = _note_nothing) -> None:
+    Args:
+        max_batch_size: the most samples of a batch, whatever a network's plan says.
+        on_batch: is called in a lane's thread with each batch that it has run.
+        lanes: those of the device; one, and the threads left as they are, if it is not given.
+    """
+
+    def __init__(
+        self, max_batch_size: int, on_batch: Callable[[BatchRun], None] = _note_nothing, lanes: Lanes | None = None
+    ) -> None:
         self._max_batch_size = max_batch_size
         self._on_batch = on_batch
-        self._waiting: dict[_Key, deque[_Waiting]] = {}
-        self._arrivals = 0
+        self._lanes = lanes or Lanes()
+        self._waiting = WaitingSamples()
+        self._running: dict[int, _Batch] = {}  # by lane
         self._changed = threading.Condition()
         self._closed = False
         # What a network has shown to fit into memory; remembered as long as it is loaded.
         self._fitting: WeakKeyDictionary[Runnable, int] = WeakKeyDictionary()
-        self._busy_since: float | None = None
-        self._thread = threading.Thread(target=self._serve, name="batcher", daemon=True)
-        self._thread.start()
+        self._threads = [
+            threading.Thread(target=self._serve, args=(lane,), name=f"batcher-{lane}", daemon=True)
+            for lane in range(self._lanes.count)
+        ]
+        for thread in self._threads:
+            thread.start()
 
-    def submit(self, network: Runnable, sample: Sample, max_batch_size: int | None = None) -> Answer:
+    def submit(self, network: Runnable, sample: Sample, plan: BatchPlan = CAREFUL) -> Answer:
         """Queue a sample and return the future of its output tensors.
 
-        ``max_batch_size`` is what the network stands; the batcher's own maximum holds as well. The future fails with
-        ``NetworkError`` if the network fails on this sample.
+        The future fails with ``NetworkError`` if the network fails on this sample.
         """
-        key = (id(network), tuple(tensor.shape for tensor in sample))
-        limit = min(max_batch_size or self._max_batch_size, self._max_batch_size)
         with self._changed:
             if self._closed:
                 raise NetworkError("The worker is stopping.")
-            self._arrivals += 1
-            waiting = _Waiting(network, sample, limit, self._arrivals)
-            self._waiting.setdefault(key, deque()).append(waiting)
+            answer = self._waiting.add(network, sample, plan)
             self._changed.notify()
-        return waiting.future
+        return answer
 
     def busy_seconds(self) -> float:
-        """Return for how long the batch that is running now has been running; 0 if none is."""
-        since = self._busy_since
+        """Return for how long the longest of the batches that are running has been running; 0 if none is."""
+        with self._changed:
+            since = min((batch.since for batch in self._running.values()), default=None)
         return 0.0 if since is None else monotonic() - since
 
     def close(self) -> None:
         """Finish what waits, then stop."""
         with self._changed:
             self._closed = True
-            self._changed.notify()
-        self._thread.join()
+            self._changed.notify_all()
+        for thread in self._threads:
+            thread.join()
 
-    def _serve(self) -> None:
-        while (batch := self._next_batch()) is not None:
-            self._busy_since = monotonic()
-            self._run(batch)
-            self._busy_since = None
+    def _serve(self, lane: int) -> None:
+        while (batch := self._next_batch(lane)) is not None:
+            if batch.threads is not None:
+                use_threads(batch.threads)
+            self._run(batch.samples, batch.share)
 
-    def _next_batch(self) -> list[_Waiting] | None:
+    def _next_batch(self, lane: int) -> _Batch | None:
+        """Wait for a batch to run in a lane; None when there will be no more."""
         with self._changed:
-            while not self._waiting:
-                if self._closed:
+            self._running.pop(lane, None)
+            while not (samples := self._taken()):
+                if self._closed and not self._waiting:
+                    self._changed.notify_all()
                     return None
                 self._changed.wait()
-            key = min(self._waiting, key=lambda key: self._waiting[key][0].arrival)
-            queue = self._waiting[key]
-            first = queue[0]
-            size = min(first.limit, self._fitting.get(first.network, first.limit), len(queue))
-            batch = list(islice(queue, size))
-            for _ in batch:
-                queue.popleft()
-            if not queue:
-                del self._waiting[key]
+            batch = self._running[lane] = self._batch_of(samples)
+            if self._waiting:
+                self._changed.notify()  # what waits may be for another lane
             return batch
 
-    def _run(self, batch: list[_Waiting]) -> None:
+    def _taken(self) -> list[Waiting]:
+        free = self._lanes.count - len(self._running)
+        return self._waiting.take(self._largest, {batch.network for batch in self._running.values()}, free)
+
+    def _largest(self, first: Waiting) -> int:
+        limit = min(first.plan.max_batch_size or self._max_batch_size, self._max_batch_size)
+        return min(limit, self._fitting.get(first.network, limit))
+
+    def _batch_of(self, samples: list[Waiting]) -> _Batch:
+        """Give a batch its share of the cores: others run, or are about to, with what waits."""
+        plan, lanes, running = samples[0].plan, self._lanes, len(self._running) + 1
+        if plan.side_by_side:
+            running = min(running + len(self._waiting), lanes.count)
+            threads = lanes.threads(running, plan.threads)
+        else:
+            threads = lanes.cores
+        share = threads / lanes.cores if threads is not None and lanes.cores is not None else 1.0
+        return _Batch(samples, threads, share, monotonic())
+
+    def _run(self, samples: list[Waiting], share: float) -> None:
         """Run a batch; when it fails, run its halves, until the one sample that is to blame stands alone."""
-        network = batch[0].network
+        network = samples[0].network
         started = perf_counter()
         try:
-            results = network.run([waiting.sample for waiting in batch])
+            results = network.run([waiting.sample for waiting in samples])
         except DeviceLostError as error:
-            for waiting in batch:
+            for waiting in samples:
                 waiting.future.set_exception(error)
         except torch.OutOfMemoryError:
             torch.cuda.empty_cache()
-            self._fitting[network] = max(1, len(batch) // 2)
-            self._split(batch, NetworkError("The device has not enough memory for this input."))
+            with self._changed:
+                self._fitting[network] = max(1, len(samples) // 2)
+            self._split(samples, share, NetworkError("The device has not enough memory for this input."))
         except Exception as error:  # whatever a network raises is that network's failure, and the thread lives on
-            self._split(batch, error)
+            self._split(samples, share, error)
         else:
-            run = BatchRun(network, len(batch), perf_counter() - started)
-            for waiting, tensors in zip(batch, results, strict=True):
+            run = BatchRun(network, len(samples), perf_counter() - started, share)
+            for waiting, tensors in zip(samples, results, strict=True):
                 waiting.future.batch = run
                 waiting.future.set_result(tensors)
             self._on_batch(run)
 
-    def _split(self, batch: list[_Waiting], error: Exception) -> None:
-        if len(batch) == 1:
-            batch[0].future.set_exception(error)
+    def _split(self, samples: list[Waiting], share: float, error: Exception) -> None:
+        if len(samples) == 1:
+            samples[0].future.set_exception(error)
             return
-        middle = len(batch) // 2
-        self._run(batch[:middle])
-        self._run(batch[middle:])
+        middle = len(samples) // 2
+        self._run(samples[:middle], share)
+        self._run(samples[middle:], share)

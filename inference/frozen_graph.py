@@ -6,6 +6,7 @@ convolutions before them, too. The tuning tries it, and does not choose what cha
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, fx, nn
@@ -40,6 +41,17 @@ def frozen_graph(module: nn.Module, samples: Sequence[Sample], precision: torch.
             return frozen
     except Exception:  # a network is a program, and many cannot be traced: those run as they are
         return None
+
+
+def keeps_nothing(module: object) -> bool:
+    """Tell whether a frozen graph keeps nothing from one run for the next, so that several threads may run it at once.
+
+    Freezing leaves only those attributes that a run may change.
+    """
+    if not isinstance(module, torch.jit.ScriptModule):
+        return False
+    graph: Any = module.inlined_graph  # whose stubs lack the search
+    return not any(graph.findAllNodes(f"prim::{access}", recurse=True) for access in ("GetAttr", "SetAttr"))
 
 
 def _traced(module: nn.Module, batch: tuple[Tensor, ...]) -> nn.Module:

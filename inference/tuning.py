@@ -124,7 +124,7 @@ class _Contest:
         bound = ORDER_BOUND if execution.precision is Precision.FLOAT32 else PRECISION_BOUND
         if reference is not None and not all(_agree(network, reference, proof, bound) for proof in self._proofs):
             return _Entry(execution, network, inf)
-        seconds = _seconds_or_none(network, self._batch, self._clock)
+        seconds = seconds_or_none(network, self._batch, self._clock)
         return _Entry(execution, network, inf if seconds is None else seconds)
 
     def _in_precision(self, precision: Precision, exact: _Entry) -> _Entry:
@@ -170,7 +170,7 @@ def time_batches(
     """
     timings: list[BatchTiming] = []
     for size in _sizes_up_to(maximum):
-        seconds = _seconds_or_none(network, [pair[index % 2] for index in range(size)], clock)
+        seconds = seconds_or_none(network, [pair[index % 2] for index in range(size)], clock)
         if seconds is None:
             break
         timings.append(BatchTiming(size, seconds))
@@ -195,7 +195,7 @@ def time_largest_batch(
 ) -> list[BatchTiming]:
     """Time one batch of the ``wished`` size or, where memory does not reach, of its half and so on."""
     while wished:
-        seconds = _seconds_or_none(network, [pair[index % 2] for index in range(wished)], clock)
+        seconds = seconds_or_none(network, [pair[index % 2] for index in range(wished)], clock)
         if seconds is not None:
             return [BatchTiming(wished, seconds)]
         wished //= 2
@@ -215,7 +215,7 @@ def _agree(network: LoadedNetwork, reference: LoadedNetwork, samples: Sequence[S
         return False
 
 
-def _seconds_or_none(network: LoadedNetwork, samples: Sequence[Sample], clock: Clock) -> float | None:
+def seconds_or_none(network: LoadedNetwork, samples: Sequence[Sample], clock: Clock) -> float | None:
     """Return the least seconds of some runs after a first one; None when the network does not stand such a batch.
 
     A run ends when its results are on the CPU, so a device has finished when the clock is read.

@@ -15,7 +15,9 @@ from torch import Tensor
 
 from inference.agreement import agree
 from inference.errors import NetworkError
+from inference.lanes import Lanes, spread_over
 from inference.loaded_network import LoadedNetwork, Sample
+from inference.sharing import choose_sharing
 from inference.synthetic import synthetic_samples
 from inference.tuning import Clock, best_batch_size, choose_execution, time_batches, time_largest_batch
 
@@ -33,8 +35,8 @@ class WarmUp:
     """A network as it is to be run, and what is to be remembered of it.
 
     ``report`` is ``{"inputs": [{"name", "shape", "dtype"}], "outputs": [...], "precision": str,
-    "precision_reason": str, "channels_last": bool, "frozen": bool, "max_batch_size": int,
-    "batch_milliseconds": {size: float}}``.
+    "precision_reason": str, "channels_last": bool, "frozen": bool, "side_by_side": bool, "threads": int or null,
+    "max_batch_size": int, "batch_milliseconds": {size: float}}``.
     Shapes have no batch dimension, and null for what varies with the content or the size of the image.
     """
 
@@ -68,13 +70,16 @@ def run_first_times(network: LoadedNetwork, largest_batch: int) -> None:
             network.run([sample] * largest_batch)
 
 
-def warm_up(network: LoadedNetwork, max_batch_size: int, clock: Clock = perf_counter) -> WarmUp:
+def warm_up(
+    network: LoadedNetwork, max_batch_size: int, lanes: Lanes | None = None, clock: Clock = perf_counter
+) -> WarmUp:
     """Run a network on synthetic images, prepared as real ones are, and find out how to run it best.
 
     Args:
         network: as it was loaded, whatever precision its description asks for.
         max_batch_size: no larger batch is chosen; 1 is, when the network takes no batches, or returns something else
             for a batch than for its samples.
+        lanes: those of the device that is to run it; one, if they are not given.
         clock: tells the seconds.
 
     Raises:
@@ -86,6 +91,10 @@ def warm_up(network: LoadedNetwork, max_batch_size: int, clock: Clock = perf_cou
         chosen = choose_execution(network, samples, clock)
         network = chosen.network
         results = [network.run([sample])[0] for sample in samples]
+        lanes = lanes or Lanes()
+        sharing = choose_sharing(network, pair, lanes, clock)
+        with spread_over(sharing.threads_when_busy(lanes)):
+            batches = _batches(network, pair, results[:2], max_batch_size, clock)
     except torch.OutOfMemoryError as error:
         raise NetworkError("The device has not enough memory to run the network on one image.") from error
     names = [spec.tensor_name for spec in network.description.inputs]
@@ -97,7 +106,9 @@ def warm_up(network: LoadedNetwork, max_batch_size: int, clock: Clock = perf_cou
         "precision_reason": chosen.reason,
         "channels_last": chosen.execution.channels_last,
         "frozen": chosen.execution.frozen,
-        **_batches(network, pair, results[:2], max_batch_size, clock),
+        "side_by_side": sharing.side_by_side,
+        "threads": sharing.threads,
+        **batches,
     }
     return WarmUp(network, report)
 

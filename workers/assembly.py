@@ -10,6 +10,7 @@ from config.settings import MEBIBYTE, Settings
 from inference.batcher import Batcher
 from inference.device import choose_device, compute_in_full_float32, wake
 from inference.free_memory import cache_budget
+from inference.lanes import Lanes
 from inference.loader import LoadedNetwork
 from inference.model_cache import ModelCache
 from store.backlog import BacklogLimits
@@ -73,7 +74,8 @@ def assemble(settings: Settings, worker_name: str) -> WorkerParts:
     catalogue = Catalogue(networks, Versions(database))
     weights = WeightStore.of(settings)
     signs = VitalSigns(telemetry)
-    batcher = Batcher(settings.max_batch_size, signs.batch_ran)
+    lanes = Lanes.of(device)
+    batcher = Batcher(settings.max_batch_size, signs.batch_ran, lanes)
     trial = LoadTrial(device, settings.load_timeout_seconds, settings.load_memory_bytes)
     cache = ModelCache[LoadedNetwork](_cache_bytes(settings, device))
     network_runner = NetworkRunner(
@@ -96,7 +98,7 @@ def assemble(settings: Settings, worker_name: str) -> WorkerParts:
         {
             TaskKind.RECOGNITION: RecognitionHandler(catalogue, network_runner, images),
             TaskKind.TENSORS: TensorsHandler(catalogue, network_runner, images),
-            TaskKind.DEPLOYMENT: DeploymentHandler(settings, networks, network_runner),
+            TaskKind.DEPLOYMENT: DeploymentHandler(settings, networks, network_runner, lanes),
         },
         signs=signs,
         in_hand=in_hand,

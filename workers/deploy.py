@@ -7,6 +7,7 @@ from typing import Any
 import orjson
 
 from config.settings import Settings
+from inference.lanes import Lanes
 from inference.warm_up import warm_up
 from store.errors import NotFound
 from store.networks import Networks
@@ -22,11 +23,12 @@ from workers.watchdog import ended_after
 class DeploymentHandler:
     """The path of a network that was just created."""
 
-    def __init__(self, settings: Settings, networks: Networks, runner: NetworkRunner) -> None:
+    def __init__(self, settings: Settings, networks: Networks, runner: NetworkRunner, lanes: Lanes) -> None:
         self._max_batch_size = settings.max_batch_size
         self._timeout_seconds = settings.load_timeout_seconds
         self._networks = networks
         self._runner = runner
+        self._lanes = lanes
 
     def loading(self, task: ClaimedTask) -> "Future[Any] | None":
         """Return None: the thread of a deployment is for its network's load as well."""
@@ -40,7 +42,7 @@ class DeploymentHandler:
             loaded = self._runner.load(network)
             stopwatch.lap(Stage.LOAD)
             with ended_after(self._timeout_seconds, f"The warm-up of network {network_id}"):
-                found = warm_up(loaded, self._max_batch_size)
+                found = warm_up(loaded, self._max_batch_size, self._lanes)
             stopwatch.lap(Stage.DEVICE)
             self._networks.record_deployment(network_id, Deployment("success", report=found.report))
         except NotFound as error:

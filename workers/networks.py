@@ -7,13 +7,15 @@ from time import perf_counter
 
 import torch
 
-from inference.batcher import Answer, Batcher
+from inference.batch_plan import BatchPlan
+from inference.batcher import Batcher
 from inference.device import give_back_unused
 from inference.errors import NetworkError
 from inference.execution import Execution, prepared
 from inference.loader import LoadedNetwork, load_network
 from inference.model_cache import ModelCache, Room
 from inference.network import NetworkDescription
+from inference.waiting import Answer
 from inference.warm_up import run_first_times
 from store.records import NetworkRecord
 from store.weights import WeightStore
@@ -128,8 +130,7 @@ class NetworkRunner:
 
     def submit(self, network: NetworkRecord, loaded: LoadedNetwork, sample: Sequence[torch.Tensor]) -> Answer:
         """Queue one prepared sample, a tensor for each input, and return the future of its output tensors."""
-        report = network.deployment.report
-        return self._batcher.submit(loaded, tuple(sample), report["max_batch_size"] if report else None)
+        return self._batcher.submit(loaded, tuple(sample), BatchPlan.from_report(network.deployment.report))
 
 
 def _ready_to_run(loaded: LoadedNetwork, network: NetworkRecord) -> LoadedNetwork:

@@ -10,7 +10,7 @@ from time import perf_counter
 
 import orjson
 
-from inference.batcher import BatchRun
+from inference.waiting import BatchRun
 
 
 class Stage(StrEnum):

@@ -4,7 +4,7 @@ import threading
 from weakref import WeakKeyDictionary
 
 from config.queues import TaskKind
-from inference.batcher import BatchRun, Runnable
+from inference.waiting import BatchRun, Runnable
 from store.task_records import ClaimedTask, Outcome
 from store.telemetry.series import (
     BATCH_SIZE,
@@ -58,9 +58,9 @@ class VitalSigns:
         with self._lock:
             self.batches += 1
             self.inputs += run.size
-            self.busy_seconds += run.seconds
+            self.busy_seconds += run.seconds * run.share
         self._tally.observe(BATCH_SIZE, str(self._network_ids.get(run.network, 0)), value=run.size)
-        self._tally.count(DEVICE_SECONDS, amount=run.seconds)
+        self._tally.count(DEVICE_SECONDS, amount=run.seconds * run.share)
 
     def knows(self, network: Runnable, network_id: int) -> None:
         """Remember the ID of a network that batches may run from now on."""

@@ -6,8 +6,11 @@ from collections.abc import Iterator, Sequence
 import pytest
 import torch
 
-from inference.batcher import Batcher, Sample, Tensors
+from inference.batch_plan import BatchPlan
+from inference.batcher import Batcher
 from inference.errors import NetworkError
+from inference.lanes import Lanes
+from inference.waiting import BatchRun, Sample, Tensors, WaitingSamples
 
 
 class Doubler:
@@ -15,6 +18,7 @@ class Doubler:
 
     def __init__(self, *, poison: float | None = None, fits: int = 1000) -> None:
         self.batches: list[list[float]] = []
+        self.threads: list[int] = []  # that each batch was spread over
         self.may_run = threading.Event()
         self.may_run.set()
         self.started = threading.Event()
@@ -22,6 +26,7 @@ class Doubler:
         self._fits = fits
 
     def run(self, samples: Sequence[Sample]) -> Sequence[Tensors]:
+        self.threads.append(torch.get_num_threads())
         self.started.set()
         assert self.may_run.wait(10)
         values = [float(sample[0].flatten()[0]) for sample in samples]
@@ -90,7 +95,7 @@ def test_networks_take_turns_by_their_oldest_sample(batcher: Batcher) -> None:
 def test_network_limit_is_kept(batcher: Batcher) -> None:
     network = Doubler()
     network.may_run.clear()
-    futures = [batcher.submit(network, sample(value), max_batch_size=1) for value in range(3)]
+    futures = [batcher.submit(network, sample(value), BatchPlan(max_batch_size=1)) for value in range(3)]
     network.may_run.set()
     for future in futures:
         future.result(10)
@@ -144,3 +149,86 @@ def test_time_of_the_running_batch_is_known(batcher: Batcher) -> None:
     assert batcher.busy_seconds() > 0
     network.may_run.set()
     future.result(10)
+
+
+SIDE_BY_SIDE = BatchPlan(side_by_side=True)
+
+
+@pytest.fixture
+def ran() -> list[BatchRun]:
+    """The batches that the lanes have run."""
+    return []
+
+
+@pytest.fixture
+def lanes(ran: list[BatchRun]) -> Iterator[Batcher]:
+    """A batcher with two lanes, which share four cores."""
+    before = torch.get_num_threads()
+    batcher = Batcher(4, ran.append, Lanes(count=2, cores=4))
+    yield batcher
+    batcher.close()
+    torch.set_num_threads(before)
+
+
+class Meeting(Doubler):
+    """A network whose batches wait for each other, so that they end only if as many run at once."""
+
+    def __init__(self, parties: int) -> None:
+        super().__init__()
+        self._all_there = threading.Barrier(parties, timeout=10)
+
+    def run(self, samples: Sequence[Sample]) -> Sequence[Tensors]:
+        self._all_there.wait()
+        return super().run(samples)
+
+
+def test_batches_of_one_network_run_side_by_side(lanes: Batcher) -> None:
+    network = Meeting(2)
+    futures = [lanes.submit(network, sample(value), SIDE_BY_SIDE) for value in range(2)]
+    assert [future.result(10)["output"].item() for future in futures] == [0, 2]
+
+
+def test_what_waits_is_shared_out_among_free_lanes(lanes: Batcher) -> None:
+    waiting = WaitingSamples()
+    network = Doubler()
+    for value in range(5):
+        waiting.add(network, sample(value), SIDE_BY_SIDE)
+    assert [len(waiting.take(lambda _: 4, [network], free)) for free in (2, 1)] == [3, 2]
+
+
+def test_network_that_may_not_runs_one_batch_at_a_time_and_holds_up_no_other(lanes: Batcher) -> None:
+    careful, other = Doubler(), Doubler()
+    careful.may_run.clear()
+    first = lanes.submit(careful, sample(0))
+    assert careful.started.wait(10)
+    second = lanes.submit(careful, sample(1))
+    assert lanes.submit(other, sample(2), SIDE_BY_SIDE).result(10)["output"].item() == 4
+    assert not second.done()
+    assert careful.batches == []
+    careful.may_run.set()
+    assert [future.result(10)["output"].item() for future in (first, second)] == [0, 2]
+    assert careful.batches == [[0], [1]]
+
+
+def test_batches_share_the_cores(lanes: Batcher, ran: list[BatchRun]) -> None:
+    network = Doubler()
+    lanes.submit(network, sample(0)).result(10)
+    lanes.submit(network, sample(1), BatchPlan(side_by_side=True, threads=1)).result(10)
+    lanes.submit(network, sample(2), BatchPlan(side_by_side=True, threads=4)).result(10)
+    network.may_run.clear()
+    network.started.clear()
+    held_up = lanes.submit(network, sample(3), SIDE_BY_SIDE)
+    assert network.started.wait(10)
+    beside = lanes.submit(network, sample(4), SIDE_BY_SIDE)
+    network.may_run.set()
+    held_up.result(10)
+    beside.result(10)
+    lanes.close()  # after that, all have been told
+    assert network.threads == [4, 1, 4, 4, 2]
+    assert sorted(run.share for run in ran) == [0.25, 0.5, 1.0, 1.0, 1.0]
+
+
+def test_lanes_of_devices(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 32)
+    assert Lanes.of(torch.device("cpu")) == Lanes(count=8, cores=32)
+    assert Lanes.of(torch.device("cuda:0")) == Lanes(count=1, cores=None)

@@ -24,7 +24,7 @@ from tests.unit.inference.seeded_networks import (
 
 def report_of(network: LoadedNetwork, maximum: int) -> dict[str, Any]:
     """The report with a clock that finds each run to take one second, so that the largest batch is the best."""
-    return warm_up(network, maximum, itertools.count().__next__).report
+    return warm_up(network, maximum, clock=itertools.count().__next__).report
 
 
 def reported(module: Callable[..., Any], count: int = 1, maximum: int = 8, **options: Any) -> dict[str, Any]:
@@ -45,6 +45,8 @@ def test_a_classifier_is_described(classifier_folders: dict[str, Path], weight_s
         "precision_reason": "The network's preprocessing says so.",
         "channels_last": False,
         "frozen": True,
+        "side_by_side": False,
+        "threads": None,
         "max_batch_size": 4,
         "batch_milliseconds": {"1": 1000.0, "2": 1000.0, "4": 1000.0},
     }

@@ -6,7 +6,8 @@ import orjson
 import pytest
 import torch
 
-from inference.batcher import Batcher, BatchRun, Sample, Tensors
+from inference.batcher import Batcher
+from inference.waiting import BatchRun, Sample, Tensors
 from workers.stopwatch import Stage, Stopwatch
 
 
