@@ -161,7 +161,9 @@ def targets(comparisons: list[Comparison]) -> str:
 NOTES = """
 - *bare loop*: the tuned network of `benchmarks/tuned.py`, images decoded ahead in one thread, the best of six batch
   sizes; of modules, as PyTorch is usually run, and, where the deployment of Recoq chose to freeze them, of one graph.
-- *LitServe*: the same tuned network in the same form and batch size; its answer is the response to the request.
+- *LitServe*: the same tuned network in the same form and batch size, in one worker that spreads each batch over all
+  cores, as the bare loop does and as is its default; its answer is the response to the request. On a CPU, Recoq finds
+  out by itself whether batches side by side are faster (decision 15).
 - *Recoq*: each client sends an image with `Prefer: wait`, so that the answer comes when the task ends.
 - *Flask + Celery*: the same tuned network in the same form, one Celery task for each image, a worker process for each
   core, Redis as the result backend; clients poll, which is what there is.
