@@ -7,6 +7,7 @@ side, and it is not chosen if it changes the results.
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from math import inf
 
 import torch
 
@@ -23,6 +24,7 @@ LEAST_GAIN = 0.95
 
 _BATCH = 8
 _RUNS = 3
+_TURNS = 3
 
 
 @dataclass(frozen=True)
@@ -81,12 +83,16 @@ def _seconds_side_by_side(network: LoadedNetwork, batch: Sequence[Sample], lanes
 
 
 def _threads_for_one(network: LoadedNetwork, one: Sequence[Sample], cores: int, clock: Clock) -> int:
-    """Return the fewest threads with which one sample takes hardly longer than with the best number of them."""
-    seconds: dict[int, float] = {}
-    for count in sorted({*(2**exponent for exponent in range(cores.bit_length())), cores}):
-        with spread_over(count):
-            taken = seconds_or_none(network, one, clock)
-        if taken is not None:
-            seconds[count] = taken
-    enough = WORTHWHILE_GAIN * min(seconds.values(), default=0.0)
-    return next((count for count, taken in seconds.items() if taken <= enough), 1)
+    """Return the fewest threads with which one sample takes hardly longer than with the best number of them.
+
+    They take turns, since several threads are slowed by whatever else the machine does for a while.
+    """
+    counts = sorted({*(2**exponent for exponent in range(cores.bit_length())), cores})
+    seconds = dict.fromkeys(counts, inf)
+    for _ in range(_TURNS):
+        for count in counts:
+            with spread_over(count):
+                taken = seconds_or_none(network, one, clock)
+            seconds[count] = min(seconds[count], inf if taken is None else taken)
+    enough = WORTHWHILE_GAIN * min(seconds.values())
+    return next(count for count in counts if seconds[count] <= enough)

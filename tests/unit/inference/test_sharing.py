@@ -91,8 +91,9 @@ def test_what_is_not_slower_runs_side_by_side_with_the_fewest_threads_that_do() 
 
 def test_one_sample_has_as_many_threads_as_it_gains_from() -> None:
     one_by_one, at_once = range(6), [10.0, 13.0]
-    one_thread, two_threads = [0.0, 1.0] * 3, [0.0, 0.6] * 3
-    clock = clock_of([*one_by_one, *at_once, *one_thread, *two_threads])
+    one_thread, two_threads, disturbed = [0.0, 1.0] * 3, [0.0, 0.6] * 3, [0.0, 1.5] * 3
+    turns = [*one_thread, *disturbed, *one_thread, *two_threads, *one_thread, *disturbed]
+    clock = clock_of([*one_by_one, *at_once, *turns])
     assert choose_sharing(frozen(Stateless()), PAIR, LANES, clock) == Sharing(side_by_side=True, threads=2)
 
 
