@@ -13,7 +13,7 @@ from cli.submit.exports import Format, check_format
 from cli.submit.journal import STANDARD_OUTPUT
 from cli.submit.requests import find_target
 from cli.submit.run import Job, run
-from cli.submit.sources import check_arguments, check_drawings
+from cli.submit.sources import STANDARD_INPUT, check_arguments, check_drawings
 from cli.submit.submission import Plan
 
 TIMEOUT = httpx.Timeout(30.0, read=60.0)
@@ -118,7 +118,7 @@ def submit(
         target = find_target(client, spec, version)
         check_format(wanted, output, target.outputs)
         plan, job = (
-            Plan(target, arguments, concurrency, patience_seconds),
+            Plan(target, arguments, concurrency, patience_seconds, one_by_one=STANDARD_INPUT in images),
             Job(images, recursive, output, wanted, retry_errors),
         )
         if drawings is not None or wanted is Format.COCO:

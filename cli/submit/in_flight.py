@@ -1,5 +1,6 @@
 """The images that the service works on now: how many there may be, and which tasks they are."""
 
+from collections.abc import Collection
 from threading import Condition
 
 from cli.submit.outcome import SentImage
@@ -20,18 +21,18 @@ class InFlight:
         self._closed = False
         self._changed = Condition()
 
-    def reserve(self) -> bool:
-        """Wait for a place and take it; false if no more images are wanted."""
+    def reserve(self, most: int) -> int:
+        """Wait for a place, take it and up to ``most`` in all, and return how many; 0 if no more images are wanted."""
         with self._changed:
             self._changed.wait_for(lambda: self._closed or self._reserved < self._limit)
-            if not self._closed:
-                self._reserved += 1
-            return not self._closed
+            count = 0 if self._closed else min(most, self._limit - self._reserved)
+            self._reserved += count
+            return count
 
-    def release(self) -> None:
-        """Give a place back whose image did not become a task."""
+    def release(self, count: int = 1) -> None:
+        """Give places back whose images did not become tasks."""
         with self._changed:
-            self._reserved -= 1
+            self._reserved -= count
             self._changed.notify_all()
 
     def add(self, task_id: str, image: SentImage) -> None:
@@ -40,12 +41,12 @@ class InFlight:
             self._images[task_id] = image
             self._changed.notify_all()
 
-    def end(self, task_id: str) -> SentImage:
-        """Free the place of a task that has ended and return its image."""
+    def end(self, task_ids: Collection[str]) -> list[SentImage]:
+        """Free the places of tasks that have ended, all at once, and return their images."""
         with self._changed:
-            self._reserved -= 1
+            self._reserved -= len(task_ids)
             self._changed.notify_all()
-            return self._images.pop(task_id)
+            return [self._images.pop(task_id) for task_id in task_ids]
 
     def leave(self) -> None:
         """One sender has nothing more to send."""

@@ -52,15 +52,13 @@ class ImageRequest:
             Refused: if it would take none.
             ServiceAway: if it is to be tried again.
         """
-        headers = {"Idempotency-Key": self.key}
         try:
             if self.body is None:
-                inputs = [{"image": {"source": self.path}}]
-                answer = client.create(target.inference_path, {"inputs": inputs, **arguments}, headers)
+                body = {"inputs": [{"image": {"source": self.path}}], **arguments}
+                answer = client.create(target.inference_path, body, {"Idempotency-Key": self.key})
             else:
-                # The same bytes each time, or it would not be the same request.
-                headers["Content-Type"] = f"multipart/form-data; boundary={self.key}"
-                answer = client.upload(target.inference_path, arguments, {IMAGE_FIELD: self.body}, headers)
+                files = {IMAGE_FIELD: self.body}
+                answer = client.upload(target.inference_path, arguments, files, multipart(self.key))
         except Refused as error:
             if _is_about_the_image(error):
                 raise ImageRefused(error.sentence) from error
@@ -87,6 +85,11 @@ def read_image(path: str, measure: Measure | None) -> ImageRequest:
     except OSError as error:
         raise ImageRefused(f"The file cannot be read: {error.strerror}.") from error
     return ImageRequest(path, body, None if measure is None else measure(body))
+
+
+def multipart(key: str) -> dict[str, str]:
+    """Return headers that make the same bytes of each attempt: with another boundary it would be another request."""
+    return {"Idempotency-Key": key, "Content-Type": f"multipart/form-data; boundary={key}"}
 
 
 def ended_tasks(client: ApiClient, task_ids: Sequence[str]) -> EndedTasks:

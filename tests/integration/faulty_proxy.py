@@ -19,6 +19,7 @@ class Fault(Enum):
 
     BUSY = "429 with Retry-After: 1, and the service never sees the request"
     AWAY = "503 in HTML, as a load balancer answers"
+    UNKNOWN = "404, as a service answers that does not know the endpoint"
     LOST = "the service does the work, and the connection breaks before its answer arrives"
 
 
@@ -62,13 +63,15 @@ class _Handler(BaseHTTPRequestHandler):
         self.server.requests.append(f"POST {self.path}")
         self.server.keys.append(self.headers["Idempotency-Key"])
         fault = self.server.faults.popleft() if self.server.faults else None
-        if fault in (Fault.BUSY, Fault.AWAY):
+        if fault in (Fault.BUSY, Fault.AWAY, Fault.UNKNOWN):
             self.rfile.read(self._length())
         match fault:
             case Fault.BUSY:
                 self._answer(429, {"Retry-After": "1"}, b'{"error": "The queue is full."}')
             case Fault.AWAY:
                 self._answer(503, {"Content-Type": "text/html"}, b"<h1>Service unavailable</h1>")
+            case Fault.UNKNOWN:
+                self._answer(404, {"Content-Type": "application/json"}, b'{"error": "There is nothing here."}')
             case _:
                 self._pass_on(answer_is_lost=fault is Fault.LOST)
 
@@ -77,7 +80,8 @@ class _Handler(BaseHTTPRequestHandler):
         body = self.rfile.read(self._length())
         response = self.server.service.request(self.command, self.path, content=body, headers=headers)
         if self.command == "POST" and response.is_success:
-            self.server.task_ids.append(response.json()["task_id"])
+            answer = response.json()
+            self.server.task_ids += [task["task_id"] for task in answer.get("tasks", [answer])]
         if answer_is_lost:
             self.close_connection = True
             self.connection.shutdown(socket.SHUT_RDWR)

@@ -15,6 +15,7 @@ import psutil
 import pytest
 from PIL import Image
 
+from cli.submit.bulk import LARGEST_BYTES
 from demo import IMAGES_FOLDER
 from tests.integration.faulty_proxy import Fault, FaultyProxy, faulty_proxy
 from tests.integration.file_server import served
@@ -91,7 +92,7 @@ def test_next_run_sends_only_what_is_missing(service: Service, images: Path, out
     first = output.read_text()
     ended = submit(service, images, *some, "-o", output, "--json", url=proxy.url)
     assert json.loads(ended.stdout)["already_done"] == 5
-    assert len([request for request in proxy.requests if request.startswith("POST")]) == 7
+    assert len(proxy.task_ids) == 7
     assert output.read_text().startswith(first)
     assert len({result["path"] for result in results_in(output)}) == len(results_in(output)) == 12
 
@@ -146,8 +147,8 @@ def test_trouble_is_tried_again_as_late_as_the_service_asks(
     assert json.loads(ended.stdout)["retries"] == 3
     assert len(results_in(output)) == 12
     posts = [request for request in proxy.requests if request.startswith("POST")]
-    assert len(posts) == 15
-    assert len(set(proxy.keys)) == 12
+    assert len(posts) == 6
+    assert len(set(proxy.keys)) == 3
 
 
 def test_image_whose_answer_was_lost_is_not_recognised_twice(
@@ -155,9 +156,33 @@ def test_image_whose_answer_was_lost_is_not_recognised_twice(
 ) -> None:
     proxy.faults.extend([Fault.LOST] * 3)
     assert submit(service, images, "-o", output, url=proxy.url).returncode == 0
-    assert len(proxy.task_ids) == 15
+    assert len(proxy.task_ids) == 24
     assert set(proxy.task_ids) == {result["task_id"] for result in results_in(output)}
     assert len(results_in(output)) == 12
+
+
+def test_small_images_share_requests(service: Service, images: Path, output: Path, proxy: FaultyProxy) -> None:
+    assert submit(service, images, "-o", output, url=proxy.url).returncode == 0
+    assert [request for request in proxy.requests if request.startswith("POST")] == [
+        f"POST /v0.7/recognition/public/{SPEC}/inference/bulk"
+    ] * 3
+    assert len({result["task_id"] for result in results_in(output)}) == 12
+
+
+def test_large_images_are_sent_alone(service: Service, images: Path, output: Path, proxy: FaultyProxy) -> None:
+    for image in images.iterdir():
+        image.write_bytes(image.read_bytes() + bytes(LARGEST_BYTES))
+    assert submit(service, images, "-o", output, url=proxy.url).returncode == 0
+    assert proxy.requests.count(f"POST /v0.7/recognition/public/{SPEC}/inference") == 12
+    assert [label(result) for result in results_in(output)].count("star") == 6
+
+
+def test_service_that_takes_one_image_at_a_time_is_given_that(
+    service: Service, images: Path, output: Path, proxy: FaultyProxy
+) -> None:
+    proxy.faults.extend([Fault.UNKNOWN] * 3)
+    assert submit(service, images, "-o", output, url=proxy.url).returncode == 0
+    assert len(proxy.task_ids) == len(results_in(output)) == 12
 
 
 def test_few_requests_ask_for_the_results_of_many(service: Service, tmp_path: Path, proxy: FaultyProxy) -> None:

@@ -18,20 +18,27 @@ def in_thread(work, *arguments) -> tuple[threading.Thread, list]:
 
 def test_no_more_are_under_way_than_the_window_holds() -> None:
     window = InFlight(limit=2, senders=1)
-    assert window.reserve()
-    assert window.reserve()
-    thread, answers = in_thread(window.reserve)
+    assert window.reserve(1)
+    assert window.reserve(1)
+    thread, answers = in_thread(window.reserve, 1)
     window.add("1", SentImage("a.jpg"))
     thread.join(0.05)
     assert thread.is_alive()
-    assert window.end("1") == SentImage("a.jpg")
+    assert window.end(["1"]) == [SentImage("a.jpg")]
     thread.join(WAIT_SECONDS)
-    assert answers == [True]
+    assert answers == [1]
+
+
+def test_several_places_are_taken_as_far_as_they_are_free() -> None:
+    window = InFlight(limit=5, senders=1)
+    assert [window.reserve(3), window.reserve(3)] == [3, 2]
+    window.release(2)
+    assert window.reserve(3) == 2
 
 
 def test_collector_waits_for_what_is_reserved_and_ends_when_nothing_more_can_come() -> None:
     window = InFlight(limit=2, senders=1)
-    window.reserve()
+    window.reserve(1)
     thread, answers = in_thread(window.task_ids)
     window.leave()
     thread.join(0.05)
@@ -39,17 +46,17 @@ def test_collector_waits_for_what_is_reserved_and_ends_when_nothing_more_can_com
     window.add("1", SentImage("a.jpg"))
     thread.join(WAIT_SECONDS)
     assert answers == [["1"]]
-    window.end("1")
+    window.end(["1"])
     assert window.task_ids() == []
 
 
 def test_closed_window_lets_nothing_in_and_does_not_wait_for_senders() -> None:
     window = InFlight(limit=1, senders=3)
-    window.reserve()
-    thread, answers = in_thread(window.reserve)
+    window.reserve(1)
+    thread, answers = in_thread(window.reserve, 1)
     window.close()
     thread.join(WAIT_SECONDS)
-    assert answers == [False]
+    assert answers == [0]
     window.release()
     assert window.task_ids() == []
 
