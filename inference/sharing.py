@@ -87,8 +87,8 @@ def _threads_for_one(network: LoadedNetwork, one: Sequence[Sample], cores: int, 
 
     They take turns, since several threads are slowed by whatever else the machine does for a while.
     """
-    counts = sorted({*(2**exponent for exponent in range(cores.bit_length())), cores})
-    seconds = dict.fromkeys(counts, inf)
+    counts: list[int] = sorted({*(2**exponent for exponent in range(cores.bit_length())), cores})
+    seconds: dict[int, float] = dict.fromkeys(counts, inf)
     for _ in range(_TURNS):
         for count in counts:
             with spread_over(count):
