@@ -44,9 +44,10 @@ class Lanes:
 
 
 def use_threads(count: int) -> None:
-    """Spread the operations that this thread calls from now on over so many threads; costs a microsecond.
+    """Spread the operations that this thread calls from now on over so many threads.
 
-    Torch keeps the number for each thread, and takes the one that was set last in any of them for a new thread.
+    Torch keeps the number for each thread, and takes the one that was set last in any of them for a new thread. For
+    MKL's products the last one holds in all threads, so whoever cares sets it before each batch.
     """
     torch.set_num_threads(count)
 

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import httpx
@@ -82,6 +83,7 @@ def test_watch_shows_figures_as_they_change_until_it_is_interrupted(service: Ser
             ended_task(http, http.post(path, files={"inputs[0]image.source": IMAGE}))
             assert screens.accepted_other_than(first) > first
             process.send_signal(signal.SIGINT)
+            screens.read_to_the_end()
             assert process.wait(TIMEOUT_SECONDS) == 0
         finally:
             process.kill()
@@ -94,6 +96,14 @@ class Screens:
     def __init__(self, terminal: int) -> None:
         self._terminal = terminal
         self._written = b""
+
+    def read_to_the_end(self) -> None:
+        """Read until the program has closed the terminal: what nobody reads would hold up its end."""
+        deadline = time.monotonic() + TIMEOUT_SECONDS
+        with suppress(OSError):  # which is how Linux tells it
+            while time.monotonic() < deadline:
+                if select.select([self._terminal], [], [], 0.1)[0]:
+                    os.read(self._terminal, 65536)
 
     def accepted_other_than(self, known: int | None) -> int:
         """Return the number of accepted tasks on the screen, once it is not the one that is known."""
