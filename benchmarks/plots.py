@@ -4,14 +4,11 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import matplotlib
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
-matplotlib.use("agg")
 matplotlib.rcParams.update({"font.size": 10, "axes.grid": True})
 matplotlib.rcParams.update({"grid.alpha": 0.3, "axes.spines.top": False, "axes.spines.right": False})
-
-from matplotlib import pyplot  # noqa: E402  # after the choice of what draws
-from matplotlib.axes import Axes  # noqa: E402
-from matplotlib.figure import Figure  # noqa: E402
 
 PANEL_INCHES = (4.8, 3.6)
 DOTS_PER_INCH = 130
@@ -72,7 +69,8 @@ def plot_stages(networks: Mapping[str, Mapping[int, Mapping[str, float]]], folde
 
 def _panels(titles: list[str]) -> tuple[Figure, list[Axes]]:
     width, height = PANEL_INCHES
-    figure, panels = pyplot.subplots(1, len(titles), figsize=(width * len(titles), height), squeeze=False)
+    figure = Figure(figsize=(width * len(titles), height))  # by itself, without a window or pyplot's list of figures
+    panels = figure.subplots(1, len(titles), squeeze=False)
     for panel, title in zip(panels[0], titles, strict=True):
         panel.set_title(title)
     return figure, list(panels[0])
@@ -81,4 +79,3 @@ def _panels(titles: list[str]) -> tuple[Figure, list[Axes]]:
 def _save(figure: Figure, path: Path) -> None:
     figure.tight_layout()
     figure.savefig(path, dpi=DOTS_PER_INCH, metadata={"Software": None})
-    pyplot.close(figure)
