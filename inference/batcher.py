@@ -91,8 +91,7 @@ class Batcher:
 
     def _serve(self, lane: int) -> None:
         while (batch := self._next_batch(lane)) is not None:
-            if batch.threads is not None:
-                use_threads(batch.threads)
+            use_threads(batch.threads)
             self._run(batch.samples, batch.share)
 
     def _next_batch(self, lane: int) -> _Batch | None:

@@ -43,24 +43,22 @@ class Lanes:
         return share if most is None else min(share, most)
 
 
-def use_threads(count: int) -> None:
-    """Spread the operations that this thread calls from now on over so many threads.
+def use_threads(count: int | None) -> None:
+    """Spread the operations that this thread calls from now on over so many threads; None leaves that as it is.
 
     Torch keeps the number for each thread, and takes the one that was set last in any of them for a new thread. For
     MKL's products the last one holds in all threads, so whoever cares sets it before each batch.
     """
-    torch.set_num_threads(count)
+    if count is not None:
+        torch.set_num_threads(count)
 
 
 @contextmanager
 def spread_over(count: int | None) -> Iterator[None]:
     """Spread what is called within over so many threads; None leaves them as they are."""
-    if count is None:
-        yield
-        return
     before = torch.get_num_threads()
     use_threads(count)
     try:
         yield
     finally:
-        use_threads(before)
+        use_threads(None if count is None else before)

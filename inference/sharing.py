@@ -66,7 +66,7 @@ def choose_sharing(network: LoadedNetwork, pair: Sequence[Sample], lanes: Lanes,
 def _seconds_side_by_side(network: LoadedNetwork, batch: Sequence[Sample], lanes: Lanes, clock: Clock) -> float | None:
     """Return the seconds in which each lane runs the batch once; None if that fails, or gives other results."""
     bound = ORDER_BOUND if network.precision is torch.float32 else PRECISION_BOUND
-    threads = max(1, (lanes.cores or 1) // lanes.count)
+    threads = lanes.threads(lanes.count, None)
     try:
         expected = network.run(batch)
         with ThreadPoolExecutor(lanes.count, initializer=use_threads, initargs=(threads,)) as pool:

@@ -188,7 +188,7 @@ def test_batches_of_one_network_run_side_by_side(lanes: Batcher) -> None:
     assert [future.result(10)["output"].item() for future in futures] == [0, 2]
 
 
-def test_what_waits_is_shared_out_among_free_lanes(lanes: Batcher) -> None:
+def test_what_waits_is_shared_out_among_free_lanes() -> None:
     waiting = WaitingSamples()
     network = Doubler()
     for value in range(5):
