@@ -1,7 +1,7 @@
 """``python -m api``: the HTTP API, as ``recoq api`` starts it."""
 
 # First of all: what is imported before keeps the blocking sockets and locks of the standard library.
-import api.greenlets  # noqa: F401, I001
+import api.greenlets  # noqa: F401, I001  # for its effect, and before all others
 
 import sys
 

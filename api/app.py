@@ -86,7 +86,7 @@ def create_app(settings: Settings, services: Services | None = None) -> Flask:
     bound_body_memory(app, settings.body_memory_bytes, UPLOAD_PATH)
     if settings.trusted_proxies:
         hops = settings.trusted_proxies
-        app.wsgi_app = ProxyFix(app.wsgi_app, hops, hops, hops, hops, hops)  # type: ignore[method-assign]
+        app.wsgi_app = ProxyFix(app.wsgi_app, hops, hops, hops, hops, hops)  # type: ignore[method-assign]  # Flask's way
     return app
 
 

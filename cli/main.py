@@ -93,7 +93,7 @@ def main() -> None:
 def _sentence(error: Exception) -> str | None:
     """Return what to tell the user of an expected failure; ``None`` for a fault of ours."""
     from config.settings import SettingsError  # noqa: PLC0415 - only a failed command needs these
-    from store.errors import StoreError  # noqa: PLC0415
+    from store.errors import StoreError  # noqa: PLC0415 - likewise
 
     if isinstance(error, CommandError | SettingsError | StoreError):
         return str(error)

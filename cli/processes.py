@@ -56,7 +56,7 @@ def up(context: click.Context, *, allow_loopback_urls: bool) -> None:
 
     Example:  RECOQ_PORT=9000 recoq up
     """
-    from cli.up import StartError, run_up  # noqa: PLC0415
+    from cli.up import StartError, run_up  # noqa: PLC0415 - each command loads only what it runs
 
     try:
         context.exit(run_up(read_settings(), allow_loopback_urls=allow_loopback_urls))
@@ -126,7 +126,7 @@ def migrate() -> None:
 
     Example:  RECOQ_DATABASE_URL=postgresql://recoq@db/recoq recoq migrate
     """
-    from store.migrate import migrate as migrate_database  # noqa: PLC0415
+    from store.migrate import migrate as migrate_database  # noqa: PLC0415 - likewise
 
     migrate_database(read_settings().database_url)
     _say("The database is up to date.")

@@ -19,7 +19,7 @@ from benchmarks.tuned import TunedNetwork, best_labels
 BATCH_TIMEOUT_SECONDS = 0.002
 
 
-class TunedApi(litserve.LitAPI):  # type: ignore[misc]
+class TunedApi(litserve.LitAPI):  # type: ignore[misc]  # litserve has no types
     """One worker process with the network."""
 
     def __init__(self, builder: str, precision: str, form: str, batch_size: int) -> None:

@@ -40,7 +40,7 @@ STAGE_SECONDS = Histogram(
     SECONDS,
 )
 BATCH_SIZE = Histogram("recoq_batch_size", "Inputs in a batch that ran on a device.", ("network",), SIZES)
-DEVICE_SECONDS = Counter("recoq_device_busy_seconds", "Time in which devices ran batches.")
+DEVICE_SECONDS = Counter("recoq_device_busy_seconds", "Time in which devices ran batches, by their share of a CPU.")
 LOADS = Counter("recoq_network_loads", "Networks that were loaded into memory, or failed to.", ("network", "outcome"))
 LOAD_SECONDS = Counter("recoq_network_load_seconds", "Time in which networks were loaded into memory.")
 REQUESTS = Counter("recoq_http_requests", "Requests that the API answered.", ("endpoint", "method", "status"))
