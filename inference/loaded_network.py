@@ -18,6 +18,9 @@ from inference.warning_filters import QuietWarning
 Sample = tuple[Tensor, ...]
 """The inputs of one recognition, one tensor for each input of the network, without batch dimension."""
 
+Outputs = dict[str, Tensor]
+"""The output tensors of one sample by name, without batch dimension."""
+
 _quiet_detectors = QuietWarning(message=r"\w+ always returns a \(Losses, Detections\) tuple in scripting")
 
 
@@ -71,7 +74,7 @@ class LoadedNetwork:
         """Return what to subtract from the images of an input: float32 in HWC order, or None."""
         return self._mean_images.get(spec.mean_file)
 
-    def run(self, samples: Sequence[Sample]) -> list[dict[str, Tensor]]:
+    def run(self, samples: Sequence[Sample]) -> list[Outputs]:
         """Run samples as one batch, or one by one if the network takes no batches.
 
         Args:
@@ -88,7 +91,7 @@ class LoadedNetwork:
         groups = [samples] if self.description.batched_output else [[sample] for sample in samples]
         return [tensors for group in groups for tensors in self._run_batch(group)]
 
-    def _run_batch(self, samples: Sequence[Sample]) -> list[dict[str, Tensor]]:
+    def _run_batch(self, samples: Sequence[Sample]) -> list[Outputs]:
         _quiet_detectors()
         try:
             # A frozen graph has the conversions in it.
@@ -106,7 +109,7 @@ class LoadedNetwork:
                 raise torch.OutOfMemoryError(reason_of(error)) from error
             raise NetworkError(f"The network failed on its input: {reason_of(error)}") from error
 
-    def _widened(self, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    def _widened(self, tensors: Outputs) -> Outputs:
         return {name: tensor.float() if tensor.dtype is self.precision else tensor for name, tensor in tensors.items()}
 
     def _call(self, samples: Sequence[Sample]) -> object:

@@ -7,6 +7,7 @@ side, and it is not chosen if it changes the results.
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from math import inf
 
 import torch
@@ -15,16 +16,15 @@ from inference.agreement import agree
 from inference.errors import NetworkError
 from inference.frozen_graph import keeps_nothing
 from inference.lanes import Lanes, spread_over, use_threads
-from inference.loaded_network import LoadedNetwork, Sample
-from inference.tuning import ORDER_BOUND, PRECISION_BOUND, WORTHWHILE_GAIN, Clock, seconds_or_none
+from inference.loaded_network import LoadedNetwork, Outputs, Sample
+from inference.race import Clock, race
+from inference.tuning import ORDER_BOUND, PRECISION_BOUND, WORTHWHILE_GAIN
 
 # Side by side is chosen unless it is slower than this part of the speed: what it gains where other threads take cores
 # away does not show while a network has the machine to itself.
 LEAST_GAIN = 0.95
 
 _BATCH = 8
-_RUNS = 3
-_TURNS = 3
 
 
 @dataclass(frozen=True)
@@ -55,44 +55,51 @@ def choose_sharing(network: LoadedNetwork, pair: Sequence[Sample], lanes: Lanes,
         return ONE_AT_A_TIME
     size = _BATCH if network.description.batched_output else len(pair)
     batch = [pair[index % 2] for index in range(size)]
-    with spread_over(lanes.cores):
-        one_by_one = seconds_or_none(network, batch, clock)
-    at_once = _seconds_side_by_side(network, batch, lanes, clock)
-    if one_by_one is None or at_once is None or at_once / lanes.count * LEAST_GAIN > one_by_one:
+    try:
+        expected = network.run(batch)
+    except (NetworkError, torch.OutOfMemoryError):
+        return ONE_AT_A_TIME
+    one_by_one, at_once = _seconds_for_all_lanes(network, batch, expected, lanes, clock)
+    if not at_once * LEAST_GAIN <= one_by_one < inf:
         return ONE_AT_A_TIME
     return Sharing(side_by_side=True, threads=_threads_for_one(network, pair[:1], lanes.cores, clock))
 
 
-def _seconds_side_by_side(network: LoadedNetwork, batch: Sequence[Sample], lanes: Lanes, clock: Clock) -> float | None:
-    """Return the seconds in which each lane runs the batch once; None if that fails, or gives other results."""
+def _seconds_for_all_lanes(
+    network: LoadedNetwork, batch: Sequence[Sample], expected: Sequence[Outputs], lanes: Lanes, clock: Clock
+) -> list[float]:
+    """Return the seconds of a batch for each lane: one by one on all cores, and side by side.
+
+    The latter are infinite if that fails or gives other results.
+    """
     bound = ORDER_BOUND if network.precision is torch.float32 else PRECISION_BOUND
     threads = lanes.threads(lanes.count, None)
-    try:
-        expected = network.run(batch)
-        with ThreadPoolExecutor(lanes.count, initializer=use_threads, initargs=(threads,)) as pool:
-            firsts = pool.map(lambda _: network.run(batch), range(lanes.count))
-            if not all(agree(results, expected, bound) for results in firsts):
-                return None
-            start = clock()
-            for results in pool.map(lambda _: network.run(batch), range(lanes.count * _RUNS)):
-                if not agree(results, expected, bound):
-                    return None
-            return (clock() - start) / _RUNS
-    except (NetworkError, torch.OutOfMemoryError):
-        return None
+
+    def in_a_lane(_: int) -> list[Outputs]:
+        use_threads(threads)
+        return network.run(batch)
+
+    def one_by_one() -> None:
+        with spread_over(lanes.cores):
+            for _ in range(lanes.count):
+                network.run(batch)
+
+    def at_once() -> None:
+        if not all(agree(results, expected, bound) for results in pool.map(in_a_lane, range(lanes.count))):
+            raise NetworkError("The network gives other results when batches run side by side.")
+
+    with ThreadPoolExecutor(lanes.count) as pool:
+        return race([one_by_one, at_once], clock)
 
 
 def _threads_for_one(network: LoadedNetwork, one: Sequence[Sample], cores: int, clock: Clock) -> int:
-    """Return the fewest threads with which one sample takes hardly longer than with the best number of them.
-
-    They take turns, since several threads are slowed by whatever else the machine does for a while.
-    """
+    """Return the fewest threads with which one sample takes hardly longer than with the best number of them."""
     counts: list[int] = sorted({*(2**exponent for exponent in range(cores.bit_length())), cores})
-    seconds: dict[int, float] = dict.fromkeys(counts, inf)
-    for _ in range(_TURNS):
-        for count in counts:
-            with spread_over(count):
-                taken = seconds_or_none(network, one, clock)
-            seconds[count] = min(seconds[count], inf if taken is None else taken)
-    enough = WORTHWHILE_GAIN * min(seconds.values())
-    return next(count for count in counts if seconds[count] <= enough)
+
+    def run_on(count: int) -> None:
+        with spread_over(count):
+            network.run(one)
+
+    seconds = race([partial(run_on, count) for count in counts], clock)
+    enough = WORTHWHILE_GAIN * min(seconds)
+    return next(count for count, taken in zip(counts, seconds, strict=True) if taken <= enough)

@@ -4,8 +4,9 @@ Called by the warm-up when a network is deployed. Timings are wall-clock minima 
 is why no choice follows a difference smaller than that.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from math import inf
 from time import perf_counter
 
@@ -17,8 +18,7 @@ from inference.errors import NetworkError
 from inference.execution import Execution, has_convolutions, prepared_copy
 from inference.loaded_network import LoadedNetwork, Sample
 from inference.network import Precision
-
-Clock = Callable[[], float]
+from inference.race import Clock, race
 
 PRECISION_BOUND = 0.02  # of the largest value of an output tensor
 ORDER_BOUND = 5e-6  # likewise: what is asked for in float32 is exact up to rounding
@@ -29,10 +29,10 @@ GRAPH_LEAST_GAIN = 0.95
 ENOUGH_OF_THE_BEST = 0.95  # the smallest batch that reaches this part of the best throughput is chosen
 ALWAYS_TRIED = 8  # on a busy device, few and small batches would be misjudged
 TOO_LONG_SECONDS = 1.0  # beyond that, no larger batch is tried once one takes longer than this
+LOWER_PRECISIONS = (Precision.BFLOAT16, Precision.FLOAT16)
 
 _ASKED = "The network's preprocessing says so."
 _BATCH = 8
-_RUNS = 3
 
 
 @dataclass(frozen=True)
@@ -83,11 +83,10 @@ def choose_execution(network: LoadedNetwork, samples: Sequence[Sample], clock: C
 
 @dataclass(frozen=True)
 class _Entry:
-    """A way of running a network that was tried; ``seconds`` is infinite where it failed or changed the results."""
+    """A way of running a network that gives the right results."""
 
     execution: Execution
     network: LoadedNetwork
-    seconds: float
 
 
 class _Contest:
@@ -101,64 +100,73 @@ class _Contest:
 
     def of_orders(self, plain: Execution) -> _Entry:
         """Return the faster order of the weights."""
-        first = self.timed(plain)
+        try:
+            first = _Entry(plain, prepared_copy(self._loaded, plain))
+        except torch.OutOfMemoryError:  # there is no room for a second one, so there is nothing to choose from
+            first = _Entry(plain, self._loaded)
         if not has_convolutions(self._loaded):
             return first
-        other = self.timed(replace(plain, channels_last=True), first.network)
-        return other if other.seconds * WORTHWHILE_GAIN <= first.seconds < inf else first
+        return self._faster(first, self._tried(replace(plain, channels_last=True), first), WORTHWHILE_GAIN)
 
     def of_graphs(self, modules: _Entry) -> _Entry:
         """Return the network as a frozen graph, if it can be one and is not slower for it."""
-        if modules.seconds == inf:
-            return modules
-        graph = self.timed(replace(modules.execution, frozen=True), modules.network)
-        return graph if graph.network.is_frozen and graph.seconds * GRAPH_LEAST_GAIN <= modules.seconds else modules
-
-    def timed(self, execution: Execution, reference: LoadedNetwork | None = None) -> _Entry:
-        """Time one way; with a reference, only if it agrees with that."""
-        try:
-            network = prepared_copy(self._loaded, execution)
-        except torch.OutOfMemoryError:
-            return _Entry(execution, self._loaded, inf)
-        execution = replace(execution, frozen=network.is_frozen)
-        bound = ORDER_BOUND if execution.precision is Precision.FLOAT32 else PRECISION_BOUND
-        if reference is not None and not all(_agree(network, reference, proof, bound) for proof in self._proofs):
-            return _Entry(execution, network, inf)
-        seconds = seconds_or_none(network, self._batch, self._clock)
-        return _Entry(execution, network, inf if seconds is None else seconds)
-
-    def _in_precision(self, precision: Precision, exact: _Entry) -> _Entry:
-        """Time a lower precision as the exact one runs, and as modules if the graph does not stand it."""
-        lower = replace(exact.execution, precision=precision)
-        entry = self.timed(lower, exact.network)
-        if entry.seconds == inf and lower.frozen:
-            return self.timed(replace(lower, frozen=False), exact.network)
-        return entry
+        graph = self._tried(replace(modules.execution, frozen=True), modules)
+        return self._faster(modules, graph, GRAPH_LEAST_GAIN)
 
     def of_precisions(self, exact: _Entry) -> Chosen:
         """Return the fastest of the lower precisions, or what was found for float32."""
-        if exact.seconds == inf:
+        found = {precision: self._in_precision(precision, exact) for precision in LOWER_PRECISIONS}
+        lower = {precision: entry for precision, entry in found.items() if entry is not None}
+        exact_seconds, *others = self._seconds(exact, *lower.values())
+        if exact_seconds == inf:
             return Chosen(exact.execution, exact.network, "The network could not be timed on a batch.")
-        facts = {}
-        best = exact
-        for precision in (Precision.BFLOAT16, Precision.FLOAT16):
-            entry = self._in_precision(precision, exact)
-            gain = exact.seconds / max(entry.seconds, 1e-9)
-            facts[precision] = f"{precision} is {gain:.2f} times as fast"
-            if entry.seconds == inf:
-                facts[precision] = f"{precision} fails, or differs from float32 by more than {PRECISION_BOUND:.0%}"
-            elif gain >= WORTHWHILE_GAIN and entry.seconds < best.seconds:
-                best = entry
-        if best is exact:
-            return Chosen(
-                exact.execution, exact.network, f"Nothing faster agrees with it: {'; '.join(facts.values())}."
-            )
+        gains = {precision: exact_seconds / max(taken, 1e-9) for precision, taken in zip(lower, others, strict=True)}
+        best = max(gains, key=gains.__getitem__, default=None)
+        if best is None or gains[best] < WORTHWHILE_GAIN:
+            facts = "; ".join(_fact(precision, gains.get(precision, 0.0)) for precision in LOWER_PRECISIONS)
+            return Chosen(exact.execution, exact.network, f"Nothing faster agrees with it: {facts}.")
         return Chosen(
-            best.execution,
-            best.network,
-            f"It is {exact.seconds / max(best.seconds, 1e-9):.1f} times as fast as float32 and agrees with it within "
-            f"{PRECISION_BOUND:.0%}.",
+            lower[best].execution,
+            lower[best].network,
+            f"It is {gains[best]:.1f} times as fast as float32 and agrees with it within {PRECISION_BOUND:.0%}.",
         )
+
+    def _in_precision(self, precision: Precision, exact: _Entry) -> _Entry | None:
+        """Try a lower precision as the exact one runs, and as modules if the graph does not stand it."""
+        lower = replace(exact.execution, precision=precision)
+        entry = self._tried(lower, exact)
+        if entry is None and lower.frozen:
+            return self._tried(replace(lower, frozen=False), exact)
+        return entry
+
+    def _tried(self, execution: Execution, reference: _Entry) -> _Entry | None:
+        """Return the network in another way; None if it cannot be had, or gives other results than the reference."""
+        try:
+            network = prepared_copy(self._loaded, execution)
+        except torch.OutOfMemoryError:
+            return None
+        if execution.frozen and not network.is_frozen:
+            return None
+        bound = ORDER_BOUND if execution.precision is Precision.FLOAT32 else PRECISION_BOUND
+        if not all(_agree(network, reference.network, proof, bound) for proof in self._proofs):
+            return None
+        return _Entry(execution, network)
+
+    def _faster(self, one: _Entry, other: _Entry | None, least_gain: float) -> _Entry:
+        """Return the other way if it is so many times as fast as the one."""
+        if other is None:
+            return one
+        seconds, seconds_of_other = self._seconds(one, other)
+        return other if seconds_of_other * least_gain <= seconds < inf else one
+
+    def _seconds(self, *entries: _Entry) -> list[float]:
+        return race([partial(entry.network.run, self._batch) for entry in entries], self._clock)
+
+
+def _fact(precision: Precision, gain: float) -> str:
+    if gain:
+        return f"{precision} is {gain:.2f} times as fast"
+    return f"{precision} fails, or differs from float32 by more than {PRECISION_BOUND:.0%}"
 
 
 def time_batches(
@@ -170,8 +178,8 @@ def time_batches(
     """
     timings: list[BatchTiming] = []
     for size in _sizes_up_to(maximum):
-        seconds = seconds_or_none(network, [pair[index % 2] for index in range(size)], clock)
-        if seconds is None:
+        seconds = _batch_seconds(network, pair, size, clock)
+        if seconds == inf:
             break
         timings.append(BatchTiming(size, seconds))
         if size >= ALWAYS_TRIED and (seconds > TOO_LONG_SECONDS or _has_levelled_off(timings)):
@@ -195,8 +203,8 @@ def time_largest_batch(
 ) -> list[BatchTiming]:
     """Time one batch of the ``wished`` size or, where memory does not reach, of its half and so on."""
     while wished:
-        seconds = seconds_or_none(network, [pair[index % 2] for index in range(wished)], clock)
-        if seconds is not None:
+        seconds = _batch_seconds(network, pair, wished, clock)
+        if seconds < inf:
             return [BatchTiming(wished, seconds)]
         wished //= 2
     return []
@@ -215,18 +223,7 @@ def _agree(network: LoadedNetwork, reference: LoadedNetwork, samples: Sequence[S
         return False
 
 
-def seconds_or_none(network: LoadedNetwork, samples: Sequence[Sample], clock: Clock) -> float | None:
-    """Return the least seconds of some runs after a first one; None when the network does not stand such a batch.
-
-    A run ends when its results are on the CPU, so a device has finished when the clock is read.
-    """
-    try:
-        network.run(samples)
-        laps = []
-        for _ in range(_RUNS):
-            start = clock()
-            network.run(samples)
-            laps.append(clock() - start)
-    except (NetworkError, torch.OutOfMemoryError):
-        return None
-    return min(laps)
+def _batch_seconds(network: LoadedNetwork, pair: Sequence[Sample], size: int, clock: Clock) -> float:
+    """Return what a batch takes; infinity when the network does not stand it."""
+    [seconds] = race([partial(network.run, [pair[index % 2] for index in range(size)])], clock)
+    return seconds

@@ -2,7 +2,7 @@
 
 import itertools
 import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 
 import pytest
 import torch
@@ -67,12 +67,13 @@ def frozen(module: nn.Module) -> LoadedNetwork:
     return network
 
 
-def clock_of(seconds: Iterable[float]) -> Callable[[], float]:
-    return iter(seconds).__next__
+def clock_of(*seconds: float) -> Callable[[], float]:
+    """A clock that finds what is timed to take so long, one after the other."""
+    return iter([instant for taken in seconds for instant in (0.0, taken)]).__next__
 
 
 def ticking() -> Callable[[], float]:
-    """A clock that finds everything to take one second: also what lanes do at once, which is three runs."""
+    """A clock that finds everything to take one second."""
     return itertools.count().__next__
 
 
@@ -90,16 +91,14 @@ def test_what_is_not_slower_runs_side_by_side_with_the_fewest_threads_that_do() 
 
 
 def test_one_sample_has_as_many_threads_as_it_gains_from() -> None:
-    one_by_one, at_once = range(6), [10.0, 13.0]
-    one_thread, two_threads, disturbed = [0.0, 1.0] * 3, [0.0, 0.6] * 3, [0.0, 1.5] * 3
-    turns = [*one_thread, *disturbed, *one_thread, *two_threads, *one_thread, *disturbed]
-    clock = clock_of([*one_by_one, *at_once, *turns])
+    one_by_one, side_by_side, one_thread, two_threads, disturbed = 1.0, 1.0, 1.0, 0.6, 1.5
+    turns = [one_thread, disturbed, one_thread, two_threads, one_thread, disturbed]
+    clock = clock_of(*[one_by_one, side_by_side] * 3, *turns)
     assert choose_sharing(frozen(Stateless()), PAIR, LANES, clock) == Sharing(side_by_side=True, threads=2)
 
 
 def test_what_is_slower_side_by_side_is_not() -> None:
-    one_by_one, at_once = range(6), [10.0, 20.0]  # two lanes take 3.3 s for two batches
-    assert choose_sharing(frozen(Stateless()), PAIR, LANES, clock_of([*one_by_one, *at_once])) == ONE_AT_A_TIME
+    assert choose_sharing(frozen(Stateless()), PAIR, LANES, clock_of(*[1.0, 1.1] * 3)) == ONE_AT_A_TIME
 
 
 def test_what_keeps_something_does_not_run_side_by_side() -> None:
