@@ -15,6 +15,7 @@ import contextlib
 import logging
 import sys
 from collections.abc import Sequence
+from dataclasses import dataclass
 from queue import Empty
 from typing import Any
 
@@ -29,6 +30,7 @@ from kombu.transport.redis import Channel as RedisChannel
 from kombu.transport.redis import Transport as RedisTransport
 from kombu.transport.virtual import QoS as VirtualQoS
 
+from workers.gathering import Gathering
 from workers.in_hand import InHand
 from workers.message_groups import grouped
 from workers.queue_cycle import QueueCycle
@@ -46,8 +48,8 @@ class QoS(VirtualQoS):
     """Kombu's bound on what is in hand, by tasks: those of messages that were taken, and those that are being run."""
 
     def can_consume(self) -> bool:
-        """Tell whether there is room for another task."""
-        return self.can_consume_max_estimate() > 0
+        """Tell whether there is room for another task, and nobody waits for others to come along."""
+        return not self.channel.holds_a_message and self.can_consume_max_estimate() > 0
 
     def can_consume_max_estimate(self) -> int:
         """Return for how many tasks there is room."""
@@ -68,6 +70,15 @@ def _do_nothing() -> None:
     """Be called by the event loop."""
 
 
+@dataclass(frozen=True)
+class _Held:
+    """A message that arrived, and is delivered with those that come meanwhile when the timer fires."""
+
+    queue: str
+    message: bytes
+    timer: Any
+
+
 class Channel(RedisChannel):
     """A channel that knows when its connection is gone, and takes several messages in one round trip."""
 
@@ -76,6 +87,8 @@ class Channel(RedisChannel):
         options = self.connection.client.transport_options
         self.in_hand: InHand = options.get(IN_HAND_OPTION) or InHand()
         self._most_at_once: int = options.get(MOST_AT_ONCE_OPTION, 1)
+        self._gathering = Gathering()
+        self._held: _Held | None = None
         self.QoS = QoS  # type: ignore[assignment]  # kombu has the same in mind
 
     def _connparams(self, asynchronous: bool = False) -> Any:
@@ -95,17 +108,33 @@ class Channel(RedisChannel):
             self._flush_brpop_reauth()  # type: ignore[no-untyped-call]
         if not reply:
             raise Empty
-        queue, message = reply
-        self._deliver_from(queue.decode(), message)
+        queue, message = reply[0].decode(), reply[1]
+        loop, seconds = get_event_loop(), self._gathering.seconds(self.in_hand.running(_wake_loop))
+        if seconds and loop is not None and not self._closing:
+            timer = loop.call_later(seconds, self._deliver_held)  # type: ignore[no-untyped-call]
+            self._held = _Held(queue, message, timer)
+        else:
+            self._deliver_from(queue, message)
         return True
+
+    @property
+    def holds_a_message(self) -> bool:
+        """Whether a message has arrived and waits for others to come."""
+        return self._held is not None
+
+    def _deliver_held(self) -> None:
+        if self._held is not None:
+            held, self._held = self._held, None
+            self._deliver_from(held.queue, held.message)
 
     def _deliver_from(self, queue: str, first: bytes) -> None:
         """Deliver the message that arrived, and those behind it as far as the worker has room for their tasks."""
         messages = [first]
-        count = min(self.qos.can_consume_max_estimate(), self._most_at_once) - 1
-        if count > 0 and isinstance(self._queue_cycle, QueueCycle):
+        room = min(self.qos.can_consume_max_estimate(), self._most_at_once)
+        if room > 1 and isinstance(self._queue_cycle, QueueCycle):
             # The connection that waited for a message is free now; another one would have to be set up.
-            messages += self._pop(queue, count)
+            messages += self._pop(queue, room - 1)
+        self._gathering.took(len(messages), room)
         for _ in messages:
             self._queue_cycle.rotate(queue)
         for delivery in grouped(messages):
@@ -117,6 +146,15 @@ class Channel(RedisChannel):
             for _ in range(count):
                 pipeline.rpop(queue)
             return [message for message in pipeline.execute() if message is not None]
+
+    def close(self) -> None:
+        """Put back what is held, and close."""
+        if self._held is not None:
+            held, self._held = self._held, None
+            held.timer.cancel()
+            with contextlib.suppress(*self.connection_errors), self.conn_or_acquire() as client:
+                client.rpush(held.queue, held.message)
+        super().close()  # type: ignore[no-untyped-call]
 
     def _restore(self, message: Any, leftmost: bool = False) -> None:
         """Put messages back that were taken and not begun: ahead of those that wait, where they came from."""

@@ -1,5 +1,6 @@
 """A worker takes several messages in one round trip, delivers them as one, and takes no more than it has room for."""
 
+import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
@@ -8,6 +9,7 @@ import orjson
 import pytest
 import redis
 from kombu import Connection, Consumer, Message
+from kombu.asynchronous import Hub, set_event_loop
 
 from config.queues import WORKER_QUEUES, Priority, TaskKind, queue_of
 from config.settings import read_settings
@@ -15,6 +17,7 @@ from store.redis_connection import connect
 from store.task_ledger import TaskLedger
 from store.task_records import NewTask
 from workers.celery_app import LARGEST_GROUP, create_celery_app, most_at_once
+from workers.gathering import Gathering
 from workers.in_hand import InHand
 
 ACCOUNT = 1
@@ -88,6 +91,65 @@ def test_tasks_that_are_being_run_take_room(client: redis.Redis, broker: Connect
     in_hand.begin(29)
     ids = submit(client, 10)
     assert ids_of(received(broker, 32)) == [ids[:3]]
+
+
+@pytest.fixture
+def loop() -> Iterator[Hub]:
+    """An event loop as a worker has one, whose timers go off when the test says so."""
+    hub = Hub()
+    set_event_loop(hub)
+    yield hub
+    set_event_loop(None)
+    hub.close()
+
+
+@pytest.fixture
+def gathers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have a busy worker always wait for more tasks."""
+    monkeypatch.setattr(Gathering, "seconds", lambda self, running: 0.001 if running else 0.0)
+
+
+@pytest.mark.usefixtures("gathers")
+def test_busy_worker_waits_for_more_tasks_and_takes_them_together(
+    client: redis.Redis, broker: Connection, in_hand: InHand, loop: Hub
+) -> None:
+    in_hand.begin(1)
+    [first] = submit(client, 1)
+    messages = received(broker, 32)
+    assert not messages
+    assert not broker.default_channel.qos.can_consume()
+    second, third = submit(client, 2)
+    wait_for(loop, messages)
+    assert ids_of(messages) == [[first, second, third]]
+    assert broker.default_channel.qos.can_consume()
+
+
+@pytest.mark.usefixtures("gathers", "loop")
+def test_idle_worker_begins_at_once(client: redis.Redis, broker: Connection) -> None:
+    ids = submit(client, 1)
+    assert ids_of(received(broker, 32)) == [ids]
+
+
+@pytest.mark.usefixtures("gathers")
+def test_message_that_is_held_goes_back_when_the_worker_leaves(
+    client: redis.Redis, broker: Connection, in_hand: InHand, loop: Hub
+) -> None:
+    in_hand.begin(1)
+    ids = submit(client, 3)
+    assert not received(broker, 32)
+    broker.default_channel.close()
+    waiting = [orjson.loads(message)["headers"]["id"] for message in client.lrange(QUEUE, 0, -1)]
+    assert waiting[::-1] == ids
+    time.sleep(0.002)
+    loop.fire_timers()  # type: ignore[no-untyped-call]
+    assert client.llen(QUEUE) == 3
+
+
+def wait_for(loop: Hub, messages: list[Message]) -> None:
+    deadline = time.monotonic() + 10
+    while not messages:
+        assert time.monotonic() < deadline
+        loop.fire_timers()  # type: ignore[no-untyped-call]
 
 
 def test_groups_leave_work_for_all_cores() -> None:
