@@ -9,7 +9,8 @@ then, never waits.
 from collections.abc import Callable
 from time import monotonic
 
-GATHERING_SECONDS = 0.004  # far less than what most networks take
+GATHERING_SECONDS = 0.005  # far less than what most networks take
+QUICK_SUCCESSION_SECONDS = 0.006  # from one task to the next, so that nearly every wait brings another one
 REMEMBERED_TASKS = 8  # over about so many, the time from one task to the next is averaged
 
 
@@ -27,7 +28,7 @@ class Gathering:
 
         There is nothing to wait for where tasks were left in the queue the last time.
         """
-        pays = running > 0 and not self._more_were_left and self._interval_seconds < GATHERING_SECONDS
+        pays = running > 0 and not self._more_were_left and self._interval_seconds < QUICK_SUCCESSION_SECONDS
         return GATHERING_SECONDS if pays else 0.0
 
     def took(self, count: int, room: int) -> None:
