@@ -3,7 +3,18 @@
 import argparse
 from collections.abc import Callable
 
-from benchmarks import api_cost, bulk, scaling, speed, submit, task_cost, waits
+from benchmarks import (
+    api_cost,
+    bulk,
+    deep_queue,
+    many_networks,
+    processes,
+    speed,
+    submit,
+    task_cost,
+    waits,
+    worker_memory,
+)
 from benchmarks.workload import BUILDERS
 
 Benchmark = Callable[[float, list[str]], str]
@@ -15,7 +26,10 @@ BENCHMARKS: dict[str, Benchmark] = {
     "waits": waits.run,
     "bulk": bulk.run,
     "submit": submit.run,
-    "scaling": scaling.run,
+    "processes": processes.run,
+    "deep-queue": deep_queue.run,
+    "many-networks": many_networks.run,
+    "worker-memory": worker_memory.run,
 }
 
 

@@ -4,6 +4,7 @@ As many tasks are kept waiting while it is measured, in both cases by the same l
 """
 
 import io
+import tempfile
 from pathlib import Path
 from statistics import mean
 
@@ -11,7 +12,8 @@ from PIL import Image
 
 from benchmarks.feeding import Feeder
 from benchmarks.idle_network import SIDE, write_idle_network
-from benchmarks.scaling_figures import DeepQueue
+from benchmarks.results import write_section
+from benchmarks.scaling_figures import DeepQueue, deep_queue_table
 from benchmarks.speed import push
 from tests.service import running_service
 
@@ -35,6 +37,14 @@ def measure(folder: Path, seconds: float) -> DeepQueue:
             feeder.rate_at(depth, WARM_UP_SECONDS)
             deep.append(feeder.rate_at(depth, seconds))
     return DeepQueue(SHALLOW, depth, mean(shallow), mean(deep))
+
+
+def run(seconds: float, networks: list[str]) -> str:
+    """Measure, write the section, and return the figures; the network is its own."""
+    with tempfile.TemporaryDirectory() as folder:
+        figures = deep_queue_table(measure(Path(folder), seconds))
+    write_section("deep-queue", "Many waiting tasks against few", figures)
+    return figures
 
 
 def _tiny_image() -> bytes:

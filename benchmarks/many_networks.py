@@ -9,6 +9,7 @@ import asyncio
 import json
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,7 +23,8 @@ from safetensors.torch import save_file
 from torchvision.models import get_model
 
 from benchmarks.load import WARM_UP_SECONDS
-from benchmarks.scaling_figures import ManyNetworks, Turns
+from benchmarks.results import write_section
+from benchmarks.scaling_figures import ManyNetworks, Turns, networks_table
 from benchmarks.speed import measure as run_module
 from benchmarks.speed import push
 from benchmarks.workload import PREPROCESSING, jpegs
@@ -52,6 +54,14 @@ def measure(folder: Path, seconds: float) -> ManyNetworks:
     with running_service(folder / "networks", RECOQ_CACHE_BYTES=str(int((ROOM_FOR + SLACK) * nbytes))) as service:
         in_turns = _beside(service, spec_id, slugs, seconds)
     return ManyNetworks(CLIENTS, NETWORKS, ROOM_FOR, alone, in_memory, in_turns)
+
+
+def run(seconds: float, networks: list[str]) -> str:
+    """Measure, write the section, and return the figures; the networks are its own."""
+    with tempfile.TemporaryDirectory() as folder:
+        figures = networks_table(measure(Path(folder), seconds))
+    write_section("many-networks", "Many networks in turn", figures)
+    return figures
 
 
 def _write_model(folder: Path, seed: int) -> Path:

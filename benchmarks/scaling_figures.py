@@ -1,4 +1,4 @@
-"""What the benchmark of scaling has measured, and how it is shown: one record and one table for each of its parts."""
+"""What the benchmarks of scaling have measured, and how it is shown: one record and one table for each of them."""
 
 from dataclasses import dataclass
 from statistics import median

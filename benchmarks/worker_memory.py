@@ -3,6 +3,7 @@
 It is read between portions of the images, when nothing is under way, so that what is being decoded does not count.
 """
 
+import tempfile
 from pathlib import Path
 
 import psutil
@@ -10,7 +11,8 @@ import psutil
 from benchmarks.feeding import Feeder
 from benchmarks.idle_network import write_idle_network
 from benchmarks.mixed_images import mixed_images
-from benchmarks.scaling_figures import WorkerMemory
+from benchmarks.results import write_section
+from benchmarks.scaling_figures import WorkerMemory, memory_table
 from benchmarks.speed import push
 from tests.service import Service, running_service
 
@@ -42,3 +44,11 @@ def worker_process(service: Service) -> psutil.Process:
     processes = psutil.Process(service.process.pid).children(recursive=True)
     [worker] = [each for each in processes if each.cmdline()[-1:] == ["workers"]]
     return worker
+
+
+def run(seconds: float, networks: list[str]) -> str:
+    """Measure, write the section, and return the figures; the network is its own."""
+    with tempfile.TemporaryDirectory() as folder:
+        figures = memory_table(measure(Path(folder), seconds))
+    write_section("worker-memory", "Memory of a worker", figures)
+    return figures

@@ -1,4 +1,4 @@
-"""What the benchmark of scaling makes of its readings."""
+"""What the scaling figures make of the readings of their benchmarks."""
 
 from benchmarks.mixed_images import mixed_images
 from benchmarks.scaling_figures import (
