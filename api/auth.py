@@ -40,12 +40,13 @@ class RecentKeys:
         digest = sha256(key.encode(errors="replace")).digest()
         with self._lock:
             known = self._fresh.get(digest)
-            known_once = self._stale.get(digest)
         if known is not None:
             return known
         try:
             found = services().accounts.authenticate(key)
         except Unavailable:
+            with self._lock:
+                known_once = self._stale.get(digest)
             if stale and known_once is not None:
                 return known_once
             raise

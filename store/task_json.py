@@ -10,7 +10,7 @@ from store.task_records import TaskRecord
 
 def iso_date(moment: datetime) -> str:
     """Return the date in UTC with microseconds and a ``Z``, as every date of the API is written."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return moment.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
 def task_answer(task: TaskRecord) -> dict[str, Any]:
