@@ -18,6 +18,7 @@ from api.native_loop import run_object_stores_natively
 from api.services import open_services
 from config.settings import Settings
 from store.deadlines import DeadlineKeeper
+from store.file_sweeper import FileSweeper
 from store.telemetry.reporter import Reporter
 
 # A thousand task IDs in one query fit in this; gunicorn's own bound is 8190 bytes, or none at all.
@@ -48,6 +49,7 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
         services = open_services(self._settings)
         Reporter(services.telemetry).start()
         DeadlineKeeper(services.ledger).start()
+        FileSweeper(services.weights).start()
         return create_app(self._settings, services)
 
 

@@ -14,6 +14,7 @@ from store.backlog import BacklogLimits
 from store.database import Database
 from store.drain import Drain
 from store.names import Names
+from store.network_files import NetworkFiles
 from store.networks import Networks
 from store.redis_connection import connect
 from store.request_rates import RequestRates
@@ -39,7 +40,7 @@ class Services:
     specs: Specs
     versions: Versions
     accounts: Accounts
-    weights: WeightStore
+    weights: NetworkFiles
     ledger: TaskLedger
     queue: TaskQueue
     drain: Drain
@@ -67,7 +68,7 @@ def open_services(settings: Settings) -> Services:
         specs=Specs(database),
         versions=Versions(database),
         accounts=Accounts(database),
-        weights=WeightStore.of(settings),
+        weights=NetworkFiles(database, WeightStore.of(settings)),
         ledger=ledger,
         queue=TaskQueue(redis, ledger, telemetry.tally),
         drain=Drain(redis),

@@ -11,7 +11,7 @@ from store.database import Database
 from store.errors import Conflict, NotFound
 from store.records import Deployment, DeploymentStatus, JsonArray, JsonObject, NetworkRecord, Page, StoredFile
 from store.rows import apply_changes, count, is_id, named, owned_by, window
-from store.tables import Network, Spec, Version, now
+from store.tables import Network, Spec, UnnamedWeights, Version, now
 
 STATUSES: dict[str, DeploymentStatus] = {"pending": "pending", "success": "success", "error": "error"}
 
@@ -70,6 +70,7 @@ class Networks:
             with self._database.session() as session:
                 session.add(row)
                 session.flush()
+                session.execute(delete(UnnamedWeights).where(UnnamedWeights.key == weights_key))
                 return network_record(row)
         except IntegrityError as error:
             if owner is None and slug is not None:
@@ -119,6 +120,7 @@ class Networks:
     def delete(self, owner: int | None, ref: int | str) -> NetworkRecord:
         """Remove a network with its versions, and return what it was, so that its files can be removed as well.
 
+        Until they are, they are noted as those of no network (``store.network_files``).
         A specification whose current version goes has none then, and counts as updated.
 
         Raises:
@@ -133,6 +135,7 @@ class Networks:
             gone = session.execute(delete(Network).where(Network.id == record.id).returning(Network.id))
             if gone.first() is None:
                 raise _not_found(ref)
+            session.merge(UnnamedWeights(key=record.weights_key))
             return record
 
     def set_task(self, network_id: int, task_id: str) -> None:

@@ -1,13 +1,10 @@
 """Weight files in an object store, such as S3, with copies on this machine of what was needed here.
 
 Only ``store.weights`` uses it. Object stores have no folders that could be renamed: objects appear one by one, but
-nobody knows their key before all are there. While an upload goes on, a mark with its key and time lies beside the
-objects; if the process is killed, the mark stays, and a later upload removes what it names.
+nobody knows their key before all are there.
 """
 
 import hashlib
-import re
-import time
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -17,11 +14,9 @@ from fsspec.core import url_to_fs
 from store.errors import StoreError
 from store.records import StoredFile
 from store.weight_copies import WeightCopies
-from store.weight_places import UNFINISHED_SECONDS, closing_quietly, damaged, errors_of_storage, missing
+from store.weight_places import closing_quietly, damaged, errors_of_storage, missing
 
 COPY_BYTES = 1024 * 1024
-MARKS = "unfinished"
-_MARK = re.compile(r"(\d{1,12})-([0-9a-f]{32})")
 
 
 class RemotePlace:
@@ -45,10 +40,7 @@ class RemotePlace:
         self._copies = copies
 
     def begin(self, key: str) -> None:
-        """Mark the key as unfinished, and remove what uploads left behind that were killed."""
-        with errors_of_storage(Exception):
-            self._sweep()
-            self._files.pipe_file(f"{self._root}/{MARKS}/{int(time.time())}-{key}", b"An upload is under way.")
+        """Do nothing: there are no folders to make."""
 
     def write(self, key: str, name: str, chunks: Iterable[bytes]) -> None:
         """Upload one file in pieces."""
@@ -62,15 +54,12 @@ class RemotePlace:
                 file.close()
 
     def publish(self, key: str) -> None:
-        """Take the mark away: every object was complete when it was closed."""
-        with errors_of_storage(Exception):
-            self._unmark(key)
+        """Do nothing: every object was complete when it was closed."""
 
     def discard(self, key: str) -> None:
-        """Remove what was uploaded; the mark stays if that fails, for a later upload to try again."""
+        """Remove what was uploaded, if the store lets us."""
         with suppress(Exception):
             self._remove_objects(key)
-            self._unmark(key)
 
     def folder(self, key: str, files: Sequence[StoredFile]) -> Path:
         """Return the copy on this machine, downloading and verifying it if there is none."""
@@ -90,27 +79,6 @@ class RemotePlace:
     def _remove_objects(self, key: str) -> None:
         with suppress(FileNotFoundError):
             self._files.rm(f"{self._root}/{key}", recursive=True)
-
-    def _marks(self) -> list[tuple[int, str, str]]:
-        """Return the time, key and path of each mark."""
-        try:
-            paths = self._files.ls(f"{self._root}/{MARKS}", detail=False)
-        except FileNotFoundError:
-            return []
-        found = ((_MARK.fullmatch(path.rsplit("/", 1)[-1]), path) for path in paths)
-        return [(int(match[1]), match[2], path) for match, path in found if match is not None]
-
-    def _unmark(self, key: str) -> None:
-        for _, marked, path in self._marks():
-            if marked == key:
-                self._files.rm_file(path)
-
-    def _sweep(self) -> None:
-        for seconds, key, path in self._marks():
-            if seconds < time.time() - UNFINISHED_SECONDS:
-                self._remove_objects(key)
-                with suppress(FileNotFoundError):  # another upload sweeps as well
-                    self._files.rm_file(path)
 
     def _download(self, path: str, target: Path, expected: StoredFile) -> None:
         digest = hashlib.sha256()

@@ -129,6 +129,15 @@ class Network(Table):
     update_date: Mapped[datetime]
 
 
+class UnnamedWeights(Table):
+    """The key of files in the weight store that no network names: not yet, or not any more."""
+
+    __tablename__ = "unnamed_weights"
+
+    key: Mapped[str] = mapped_column(primary_key=True)
+    date: Mapped[datetime] = mapped_column(default=now)
+
+
 class Spec(Table):
     """What is to be recognised, and the version that does so at present."""
 

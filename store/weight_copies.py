@@ -15,8 +15,9 @@ from pathlib import Path
 
 from store.errors import Damaged, NotFound
 from store.records import StoredFile
-from store.weight_places import UNFINISHED, check_sizes, errors_of_storage, sweep
+from store.weight_places import UNFINISHED, check_sizes, errors_of_storage
 
+UNFINISHED_SECONDS = 24 * 3600  # after this, whoever wrote it is not coming back
 IN_USE_SECONDS = 600.0  # a copy that was asked for so recently may be just being loaded
 OTHER_WAS_FASTER = (errno.EEXIST, errno.ENOTEMPTY)
 
@@ -46,7 +47,7 @@ class WeightCopies:
         try:
             with errors_of_storage(OSError):
                 self._folder.mkdir(parents=True, exist_ok=True)
-                sweep(self._folder)
+                self._sweep()
                 self._make_room(sum(file.size for file in files))
                 unfinished.mkdir()
             download(unfinished)
@@ -62,6 +63,13 @@ class WeightCopies:
         with suppress(OSError):
             (self._folder / key).rename(grave)
             shutil.rmtree(grave, ignore_errors=True)
+
+    def _sweep(self) -> None:
+        """Remove what processes left behind that were killed while they wrote."""
+        for path in self._folder.glob(f"{UNFINISHED}*"):
+            with suppress(FileNotFoundError):
+                if path.stat().st_mtime < time.time() - UNFINISHED_SECONDS:
+                    shutil.rmtree(path, ignore_errors=True)
 
     def _make_room(self, needed_bytes: int) -> None:
         copies = sorted((_last_use(path), path.name, _size(path)) for path in self._folder.iterdir() if _is_copy(path))

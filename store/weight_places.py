@@ -7,9 +7,7 @@ or not at all.
 import contextlib
 import errno
 import os
-import secrets
 import shutil
-import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,8 +17,6 @@ from store.errors import Damaged, NotFound, StorageFull, StoreError, Unavailable
 from store.records import StoredFile
 
 UNFINISHED = ".unfinished-"
-UNFINISHED_SECONDS = 24 * 3600  # after this, whoever wrote it is not coming back
-
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 
 
@@ -43,7 +39,7 @@ class Place(Protocol):
         """Return a local folder with the files."""
 
     def delete(self, key: str) -> None:
-        """Remove the files, if there are any."""
+        """Remove the files, finished or not, if there are any."""
 
 
 class LocalPlace:
@@ -56,7 +52,6 @@ class LocalPlace:
         """Make a folder that no reader looks into."""
         with errors_of_storage(OSError):
             self._root.mkdir(parents=True, exist_ok=True)
-            sweep(self._root)
             self._unfinished(key).mkdir()
 
     def write(self, key: str, name: str, chunks: Iterable[bytes]) -> None:
@@ -92,10 +87,13 @@ class LocalPlace:
 
     def delete(self, key: str) -> None:
         """Remove the files; a reader finds all of them or none."""
-        grave = self._root / f"{UNFINISHED}{secrets.token_hex(16)}"
-        with errors_of_storage(OSError), contextlib.suppress(FileNotFoundError):
-            (self._root / key).replace(grave)
-            shutil.rmtree(grave)
+        with errors_of_storage(OSError):
+            with contextlib.suppress(FileNotFoundError):
+                (self._root / key).replace(self._unfinished(key))
+            with contextlib.suppress(FileNotFoundError):  # another process may be at the same
+                for file in self._unfinished(key).iterdir():
+                    file.unlink(missing_ok=True)
+                self._unfinished(key).rmdir()
 
     def _unfinished(self, key: str) -> Path:
         return self._root / f"{UNFINISHED}{key}"
@@ -140,14 +138,6 @@ def check_sizes(folder: Path, files: Sequence[StoredFile]) -> None:
             raise missing()
         if path.stat().st_size != file.size:
             raise damaged(file)
-
-
-def sweep(folder: Path) -> None:
-    """Remove what processes left behind that were killed while they wrote."""
-    for path in folder.glob(f"{UNFINISHED}*"):
-        with contextlib.suppress(FileNotFoundError):
-            if path.stat().st_mtime < time.time() - UNFINISHED_SECONDS:
-                shutil.rmtree(path, ignore_errors=True)
 
 
 def _sync_folder(folder: Path) -> None:

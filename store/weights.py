@@ -47,11 +47,14 @@ class WeightStore:
         """Return the weight store that the settings describe."""
         return cls(settings.weights_url, settings.data_folder / "weights-cache", settings.weights_cache_bytes)
 
-    def save(self, parts: Iterable[tuple[str, BinaryIO]], max_bytes: int) -> tuple[str, tuple[StoredFile, ...]]:
+    def save(
+        self, parts: Iterable[tuple[str, BinaryIO]], max_bytes: int, key: str | None = None
+    ) -> tuple[str, tuple[StoredFile, ...]]:
         """Store all files together or none, and return their key and what they are, in the order they came.
 
         ``parts`` are names and contents, read one after the other, in pieces, and may be produced meanwhile. What
-        they raise passes unchanged. ``max_bytes`` is the limit for all files together.
+        they raise passes unchanged. ``max_bytes`` is the limit for all files together, ``key`` one of ``new_key``
+        that was made before.
 
         Raises:
             TooLarge: if the limit is exceeded.
@@ -59,7 +62,7 @@ class WeightStore:
             StorageFull: if there is no room.
             Unavailable: if the place of the weights cannot be written to.
         """
-        key = secrets.token_hex(16)
+        key = key or new_key()
         files: dict[str, StoredFile] = {}
         self._place.begin(key)
         try:
@@ -89,13 +92,18 @@ class WeightStore:
         return self._place.folder(key, files)
 
     def delete(self, key: str) -> None:
-        """Remove the files under a key; it is no error that there are none.
+        """Remove the files under a key, or what a killed process left of them; it is no error that there are none.
 
         Raises:
             Unavailable: if the place of the weights cannot be written to.
         """
         _check_name(key)
         self._place.delete(key)
+
+
+def new_key() -> str:
+    """Return a key that no files have."""
+    return secrets.token_hex(16)
 
 
 class _Contents:

@@ -142,7 +142,7 @@ def delete_network(network_id: int) -> Response:
     try:
         services().weights.delete(deleted.weights_key)
     except StoreError:
-        log.exception("network %d is deleted, but its files %s remain", network_id, deleted.weights_key)
+        log.exception("network %d is deleted, but its files %s remain for a day", network_id, deleted.weights_key)
     return Response(status=204)
 
 

@@ -86,7 +86,7 @@ def sqlite_url(migrated_sqlite_file: Path, tmp_path: Path) -> str:
 @pytest.fixture
 def clean_postgres_url(migrated_postgres_url: str, sweeper: psycopg.Connection) -> str:
     """The URL of a PostgreSQL database with the schema and no rows."""
-    sweeper.execute("TRUNCATE accounts, api_keys, networks, specs, versions RESTART IDENTITY CASCADE")
+    sweeper.execute("TRUNCATE accounts, api_keys, networks, specs, unnamed_weights, versions RESTART IDENTITY CASCADE")
     return migrated_postgres_url
 
 

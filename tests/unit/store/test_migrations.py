@@ -49,7 +49,7 @@ def test_migrations_make_the_checks_of_the_code(empty_url: str) -> None:
 def test_a_migrated_database_is_left_as_it_is(database_url: str) -> None:
     migrate(database_url)
     with connected(database_url) as connection:
-        assert connection.execute(text("SELECT version_num FROM alembic_version")).scalars().all() == ["0002"]
+        assert connection.execute(text("SELECT version_num FROM alembic_version")).scalars().all() == ["0003"]
 
 
 def test_processes_that_migrate_at_once_all_succeed(empty_url: str) -> None:

@@ -1,21 +1,11 @@
-"""Copies of remote weights stay within their budget, and what a killed upload left in the object store goes."""
+"""Copies of remote weights stay within their budget, and what killed downloads left goes."""
 
-import io
 import os
-import subprocess
-import sys
 import time
 from pathlib import Path
 
-import fsspec
-import pytest
-from fsspec.implementations.memory import MemoryFileSystem
-
 from store.records import StoredFile
-from store.remote_weights import MARKS
-from store.weight_copies import IN_USE_SECONDS, WeightCopies
-from store.weight_places import UNFINISHED_SECONDS
-from store.weights import WeightStore
+from store.weight_copies import IN_USE_SECONDS, UNFINISHED_SECONDS, WeightCopies
 
 FILE = StoredFile("a", 100, "not looked at here")
 
@@ -67,56 +57,11 @@ def test_a_dropped_copy_is_gone_and_dropping_twice_is_no_error(tmp_path: Path) -
     assert keys(tmp_path) == set()
 
 
-# Uploads one file, tells when the first piece is there, and then waits to be killed.
-UPLOAD = """
-import io, sys, time
-from pathlib import Path
-import fsspec
-from store.weights import CHUNK_BYTES, WeightStore
-
-class Endless(io.RawIOBase):
-    pieces = 0
-    def read(self, size=-1):
-        self.pieces += 1
-        if self.pieces > 2:
-            print("under way", flush=True)
-            time.sleep(600)
-        return bytes(CHUNK_BYTES)
-
-fsspec.config.conf["file"] = {"auto_mkdir": True}
-parts = [("whole", io.BytesIO(b"1")), ("half", Endless())]
-WeightStore(sys.argv[1], Path("nowhere"), 1).save(parts, 1 << 40)
-"""
-
-
-def test_what_a_killed_upload_left_is_removed_a_day_later(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(fsspec.config.conf, "file", {"auto_mkdir": True})
-    root = tmp_path / "bucket"
-    url = f"local://{root}"  # objects as files: what a killed process wrote can be looked at
-    with subprocess.Popen([sys.executable, "-c", UPLOAD, url], stdout=subprocess.PIPE) as upload:
-        assert upload.stdout is not None
-        assert upload.stdout.readline() == b"under way\n"
-        upload.kill()
-    (mark,) = (root / MARKS).iterdir()
-    begun, _, killed = mark.name.partition("-")
-    assert {path.name for path in (root / killed).iterdir()} >= {"whole"}
-
-    store = WeightStore(url, tmp_path / "cache", 1)
-    first, _ = store.save([("a", io.BytesIO(b"1"))], 10)
-    assert (root / killed).exists()  # it could still be under way
-    mark.rename(mark.with_name(f"{int(begun) - UNFINISHED_SECONDS - 1}-{killed}"))
-    second, _ = store.save([("a", io.BytesIO(b"1"))], 10)
-    assert {path.name for path in root.iterdir()} == {MARKS, first, second}
-    assert list((root / MARKS).iterdir()) == []
-
-
-def test_an_upload_whose_mark_cannot_be_taken_away_is_not_accepted(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def fail(*_: object) -> None:
-        raise OSError("The object store is away.")
-
-    store = WeightStore(f"memory:///{tmp_path.name}", tmp_path, 1)
-    monkeypatch.setattr(MemoryFileSystem, "rm_file", fail)
-    with pytest.raises(Exception, match="not reachable"):
-        store.save([("a", io.BytesIO(b"1"))], 10)
+def test_what_a_killed_download_left_is_removed_a_day_later(tmp_path: Path) -> None:
+    old, young = tmp_path / ".unfinished-old", tmp_path / ".unfinished-young"
+    for folder in (old, young):
+        folder.mkdir()
+        (folder / "half").touch()
+    age(tmp_path, old.name, UNFINISHED_SECONDS + 1)
+    fetched(WeightCopies(tmp_path, budget_bytes=1000), "key")
+    assert keys(tmp_path) == {"key", young.name}

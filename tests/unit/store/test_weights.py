@@ -6,7 +6,6 @@ import io
 import os
 import shutil
 import threading
-import time
 import uuid
 from collections.abc import Iterator
 from dataclasses import replace
@@ -18,7 +17,6 @@ import pytest
 from fsspec.implementations.memory import MemoryFileSystem
 
 from store.errors import Damaged, InvalidValue, NotFound, StorageFull, StoreError, TooLarge, Unavailable
-from store.weight_places import UNFINISHED_SECONDS
 from store.weights import CHUNK_BYTES, WeightStore
 
 LIMIT = 10 * CHUNK_BYTES
@@ -223,20 +221,6 @@ def test_a_local_folder_is_used_without_a_copy(tmp_path: Path) -> None:
     key, files = place.store.save([part("a", b"1")], LIMIT)
     assert place.store.local_folder(key, files) == Path(place.root) / key
     assert not place.cache.exists()
-
-
-def test_what_a_killed_upload_left_is_removed_a_day_later(tmp_path: Path) -> None:
-    place = Place("file", tmp_path)
-    place.store.save([part("a", b"1")], LIMIT)
-    old, young = Path(place.root) / ".unfinished-old", Path(place.root) / ".unfinished-young"
-    for folder in (old, young):
-        folder.mkdir()
-        (folder / "half").touch()
-    a_day_ago = time.time() - UNFINISHED_SECONDS - 1
-    os.utime(old, (a_day_ago, a_day_ago))
-    place.store.save([part("a", b"1")], LIMIT)
-    assert not old.exists()
-    assert young.exists()
 
 
 def test_a_remote_file_is_downloaded_once(remote: Place) -> None:
