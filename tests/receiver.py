@@ -18,12 +18,13 @@ class Message:
 
 @dataclass
 class Receiver:
-    """Answers with each of ``statuses`` once, and with the last one from then on."""
+    """Answers with each of ``statuses`` once, and with the last one from then on; not at all while it ``hangs``."""
 
     url: str
     statuses: list[int] = field(default_factory=lambda: [204])
     got: list[Message] = field(default_factory=list)
     came: threading.Condition = field(default_factory=threading.Condition)
+    hangs: bool = False
 
     def wait_for(self, count: int, seconds: float = 60) -> list[Message]:
         """Return the messages when there are so many."""
@@ -45,6 +46,7 @@ def receiving() -> Iterator[Receiver]:
                 status = receiver.statuses[min(len(receiver.got), len(receiver.statuses) - 1)]
                 receiver.got.append(Message(dict(self.headers.items()), body))
                 receiver.came.notify_all()
+                receiver.came.wait_for(lambda: not receiver.hangs)
             self.send_response(status)
             self.send_header("Content-Length", "0")
             self.end_headers()
@@ -59,6 +61,9 @@ def receiving() -> Iterator[Receiver]:
     try:
         yield receiver
     finally:
+        with receiver.came:
+            receiver.hangs = False
+            receiver.came.notify_all()
         server.shutdown()
         thread.join()
         server.server_close()

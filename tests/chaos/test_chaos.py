@@ -17,7 +17,7 @@ import httpx
 import pytest
 from standardwebhooks.webhooks import Webhook as Verifier
 
-from store.webhook_ledger import AGAIN_SECONDS
+from store.webhook_ledger import BESIDE_SENDING_SECONDS
 from tests.chaos.clients import FIELD, Clients
 from tests.chaos.fleet import IMAGES, INFERENCE, Fleet, running_fleet
 from tests.chaos.monkey import Fault, Monkey
@@ -27,6 +27,7 @@ from tests.receiver import Message, receiving
 TASKS = int(os.environ.get("CHAOS_TASKS", "200"))
 SEED = int(os.environ.get("CHAOS_SEED", "1"))
 FINISH_SECONDS = 120.0 + TASKS / 4
+URL_TIMEOUT_SECONDS = 10.0  # the default
 PAGE = 500
 
 
@@ -75,7 +76,7 @@ def deliveries(messages: list[Message], secret: str) -> dict[str, list[Any]]:
 
 def delivered_tasks(http: httpx.Client, ids: set[str]) -> dict[str, Any]:
     """Return the tasks when their webhooks have been delivered: those of a killed process are tried a minute later."""
-    deadline = time.monotonic() + AGAIN_SECONDS + FINISH_SECONDS
+    deadline = time.monotonic() + URL_TIMEOUT_SECONDS + BESIDE_SENDING_SECONDS + FINISH_SECONDS
     while True:
         found = all_tasks(http, list(ids))
         if all(task["webhook"]["status"] == "delivered" for task in found.values()) or time.monotonic() > deadline:

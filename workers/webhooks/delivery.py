@@ -25,10 +25,10 @@ class Deliverer:
         self._accounts = accounts
         self._sender = sender
 
-    def deliver(self, task_id: str) -> None:
-        """Try once. If a backing service is away, or this process dies, the attempt is made again in a minute."""
+    def deliver(self, account_id: int, task_id: str) -> None:
+        """Try once. If a backing service is away, or this process dies, the attempt is made again in a minute or so."""
         try:
-            delivery = self._webhooks.begin(task_id)
+            delivery = self._webhooks.begin(account_id, task_id)
             if delivery is not None:
                 self._try(delivery)
         except NotFound:

@@ -20,19 +20,20 @@ from store.webhook_ledger import WebhookLedger
 logger = logging.getLogger(__name__)
 
 INTERVAL_SECONDS = 1.0
-BUSY_SECONDS = 0.05  # while deliveries are due: more of them, as soon as the queue has room
+BUSY_SECONDS = 0.02  # while more are due: they are handed out as threads get free
 
 
 class Dispatcher:
     """The thread that looks for due deliveries."""
 
     def __init__(
-        self, redis: Redis, webhooks: WebhookLedger, announce: Callable[[str], None], most_waiting: int
+        self, redis: Redis, webhooks: WebhookLedger, announce: Callable[[int, str], None], name: str, threads: int
     ) -> None:
         self._redis = redis
         self._webhooks = webhooks
         self._announce = announce
-        self._most_waiting = most_waiting
+        self._name = name
+        self._threads = threads
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._dispatch_until_stopped, name="dispatcher", daemon=True)
 
@@ -45,19 +46,19 @@ class Dispatcher:
         self._stopped.set()
         self._thread.join()
 
-    def dispatch_once(self) -> int:
-        """Put what is due now into the queue, as far as it has room, and return how many deliveries that were."""
-        due = self._webhooks.hand_out(self._most_waiting)
-        for task_id in due:
-            self._announce(task_id)
-        return len(due)
+    def dispatch_once(self) -> bool:
+        """Put what is due now into the queue, as far as there are threads for it, and return whether more is due."""
+        handed_out = self._webhooks.hand_out(self._name, self._threads)
+        for account_id, task_id in handed_out.deliveries:
+            self._announce(account_id, task_id)
+        return handed_out.more_are_due
 
     def _dispatch_until_stopped(self) -> None:
         with self._redis.pubsub(ignore_subscribe_messages=True) as subscription:  # type: ignore[no-untyped-call]
             while not self._stopped.is_set():
                 try:
-                    handed_out = self.dispatch_once()
-                    self._until_told(subscription, BUSY_SECONDS if handed_out else INTERVAL_SECONDS)
+                    more_are_due = self.dispatch_once()
+                    self._until_told(subscription, BUSY_SECONDS if more_are_due else INTERVAL_SECONDS)
                 except (Unavailable, RedisError, OperationalError) as error:
                     logger.warning("Webhooks are not delivered while Redis is away: %s", error)
                     self._stopped.wait(INTERVAL_SECONDS)
@@ -69,10 +70,11 @@ class Dispatcher:
         subscription.get_message(timeout=seconds)
 
 
-def announcer(app: Celery) -> Callable[[str], None]:
+def announcer(app: Celery) -> Callable[[int, str], None]:
     """Return a function that sends the Celery message for the delivery of a task's webhook."""
 
-    def announce(task_id: str) -> None:
-        app.send_task(WEBHOOK_TASK_NAME, args=(task_id,), queue=WEBHOOK_QUEUE, retry=False, ignore_result=True)
+    def announce(account_id: int, task_id: str) -> None:
+        arguments = (account_id, task_id)
+        app.send_task(WEBHOOK_TASK_NAME, args=arguments, queue=WEBHOOK_QUEUE, retry=False, ignore_result=True)
 
     return announce

@@ -1,5 +1,7 @@
 """The life of a process that delivers webhooks: start, serve, and on SIGTERM or Ctrl-C finish what it has begun."""
 
+import os
+import socket
 import warnings
 from typing import Any
 
@@ -16,12 +18,11 @@ from store.migrate import require_current_schema
 from store.redis_connection import connect
 from store.task_ledger import TaskLedger
 from store.webhook_ledger import WebhookLedger
-from workers.broker import Consumer, use_own_transport
+from workers.broker import IN_HAND_OPTION, Consumer, use_own_transport
+from workers.in_hand import InHand
 from workers.webhooks.delivery import Deliverer
 from workers.webhooks.dispatcher import Dispatcher, announcer
 from workers.webhooks.sender import WebhookSender
-
-QUEUED_PER_THREAD = 2  # what waits longer than a delivery may take is due again, and would be tried twice
 
 
 def serve(settings: Settings) -> int:
@@ -31,11 +32,12 @@ def serve(settings: Settings) -> int:
     warnings.filterwarnings("ignore", category=SecurityWarning)
     require_current_schema(settings.database_url)
     redis = connect(settings.redis_url)
-    webhooks = WebhookLedger(redis)
+    webhooks = WebhookLedger(redis, settings.url_timeout_seconds)
     accounts = Accounts(Database(settings.database_url))
     tasks = TaskLedger(redis, settings.task_ttl_seconds)
     app = _celery_app(settings, Deliverer(tasks, webhooks, accounts, WebhookSender(settings)))
-    dispatcher = Dispatcher(redis, webhooks, announcer(app), QUEUED_PER_THREAD * settings.worker_threads)
+    name = f"{socket.gethostname()}-{os.getpid()}"
+    dispatcher = Dispatcher(redis, webhooks, announcer(app), name, settings.worker_threads)
     dispatcher.start()
 
     def keep_our_logging(**_: Any) -> None:
@@ -57,9 +59,19 @@ def serve(settings: Settings) -> int:
 
 
 def _celery_app(settings: Settings, deliverer: Deliverer) -> Celery:
+    in_hand = InHand()  # a process takes no more than its threads begin at once: the next one may have a free thread
+
+    def deliver(account_id: int, task_id: str) -> None:
+        in_hand.begin(1)
+        try:
+            deliverer.deliver(account_id, task_id)
+        finally:
+            in_hand.end(1)
+
     use_own_transport()
     app = Celery("recoq-webhooks", set_as_current=False)
     app.conf.update(celery_options(settings))
     app.conf.worker_consumer = Consumer
-    app.task(deliverer.deliver, name=WEBHOOK_TASK_NAME)
+    app.conf.broker_transport_options |= {IN_HAND_OPTION: in_hand}
+    app.task(deliver, name=WEBHOOK_TASK_NAME)
     return app
