@@ -132,7 +132,12 @@ class Browser:
         self.command("Emulation.setDeviceMetricsOverride", width=390, height=844, deviceScaleFactor=2, mobile=True)
 
     def be_dark(self) -> None:
-        self.command("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": "dark"}])
+        self.prefer(color_scheme="dark")
+
+    def prefer(self, **features: str) -> None:
+        """Be the browser of somebody with these preferences, such as ``reduced_motion="reduce"``, and no others."""
+        named = [{"name": f"prefers-{name.replace('_', '-')}", "value": value} for name, value in features.items()]
+        self.command("Emulation.setEmulatedMedia", features=named)
 
 
 def until(condition: Callable[[], Any], complaint: str) -> Any:

@@ -3,8 +3,10 @@
 import itertools
 
 import pytest
+from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.keys import Keys
 
+from tests.integration.pages.axe import findings
 from tests.integration.pages.browser import Browser, until
 from tests.integration.pages.conftest import sign_in
 from tests.integration.pages.images import SHAPES, pick
@@ -67,6 +69,34 @@ def test_texts_can_be_read_in_light_and_dark(browser: Browser, service: Service,
     contrasts = browser.run(CONTRASTS)
     assert len(contrasts) > 20
     assert [pair for pair in contrasts if pair[0] < LEAST_CONTRAST] == []
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_axe_finds_nothing_in_light_and_dark_and_on_a_phone(browser: Browser, service: Service, path: str) -> None:
+    show(browser, service, path)
+    ActionChains(browser.driver).move_to_element(
+        browser.one("#top")
+    ).perform()  # while one box is pointed at, others fade
+    for theme in ("light", "dark"):
+        browser.prefer(color_scheme=theme, reduced_motion="reduce")  # colours on their way to others are no finding
+        assert findings(browser) == []
+    browser.be_a_phone()
+    assert findings(browser) == []
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_axe_finds_nothing_before_signing_in(browser: Browser, service: Service, path: str) -> None:
+    browser.driver.get(service.url + path)
+    browser.one("#key")
+    assert findings(browser) == []
+
+
+def test_axe_finds_nothing_in_what_is_to_be_copied(signed_in: Browser) -> None:
+    pick(signed_in, SHAPES)
+    signed_in.one(".score-row")
+    signed_in.press("JSON")
+    signed_in.one(".code pre")
+    assert findings(signed_in) == []
 
 
 @pytest.mark.parametrize("path", PAGES)

@@ -104,7 +104,7 @@ export function errors(told) {
   if (!told.errors.length) return element("p", { class: "calm" }, "None.");
   return element("ul", { class: "error-groups" }, told.errors.map((group) =>
     element("li", {},
-      element("span", { class: "times", "aria-label": `${group.count} times` }, `${shownCount(group.count)}×`),
+      element("span", { class: "times" }, `${shownCount(group.count)}×`),
       element("p", {}, group.sentence),
       element("time", { datetime: group.date_seen }, `last at ${shownTime(group.date_seen)}`),
       element("p", { class: "hint" },

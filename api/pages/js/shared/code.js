@@ -16,7 +16,7 @@ async function copy(pre) {
 
 /** Return the text in a block with a button that copies it. */
 export function code(text, name) {
-  const pre = element("pre", { tabindex: "0", "aria-label": name }, text);
+  const pre = element("pre", { tabindex: "0", role: "region", "aria-label": name }, text);
   const button = element("button", { type: "button", class: "quiet" }, "Copy");
   button.addEventListener("click", async () => {
     button.textContent = await copy(pre);

@@ -33,7 +33,7 @@ async function enter(page) {
   drawBar(page);
   byId("sign-in").hidden = true;
   if (!page.needs.includes(session.account.role)) return refuse(page);
-  page.content.hidden = false;
+  page.content.hidden = document.querySelector(".skip").hidden = false;
   await page.start();
 }
 
@@ -47,7 +47,7 @@ function drawBar({ current }) {
     ({ name, path }) => element("a", { href: new URL(path, root), "aria-current": name === current && "page" }, name),
   );
   byId("top").replaceChildren(
-    element("a", { class: "name", href: root },
+    element("a", { class: "name", href: root, "aria-label": "Recoq" }, // a phone shows the mark alone
       element("img", { src: new URL("../../mark.svg", import.meta.url), alt: "" }),
       element("span", {}, "Recoq"),
     ),
