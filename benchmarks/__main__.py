@@ -6,6 +6,7 @@ from collections.abc import Callable
 from benchmarks import (
     api_cost,
     bulk,
+    decoding,
     deep_queue,
     many_networks,
     processes,
@@ -25,6 +26,7 @@ BENCHMARKS: dict[str, Benchmark] = {
     "task-cost": task_cost.run,
     "waits": waits.run,
     "bulk": bulk.run,
+    "decoding": decoding.run,
     "submit": submit.run,
     "processes": processes.run,
     "deep-queue": deep_queue.run,

@@ -15,6 +15,7 @@ from inference.errors import ImageError
 JPEG_BYTES_PER_PIXEL = 9  # the tensor, its turned copy, and what a polygon leaves of it
 PROGRESSIVE_BYTES_PER_PIXEL = 6  # coefficients of 16 bits, kept until the last scan
 PILLOW_BYTES_PER_PIXEL = 24
+COEFFICIENT_BYTES = 2
 
 MAX_JPEG_SCANS = 100  # encoders write about ten; each one is a pass over all pixels
 MAX_PYTHON_PIXELS = 1_000_000  # of a codec that is a loop in Python: about two seconds
@@ -42,6 +43,16 @@ def bytes_to_decode(image: Image.Image, *, with_torchvision: bool) -> int:
     if "progressive" in image.info:
         per_pixel += PROGRESSIVE_BYTES_PER_PIXEL
     return pixels_to_decode(image) * per_pixel
+
+
+def bytes_to_decode_reduced(image: Image.Image, factor: int) -> int:
+    """Return the same of a JPEG that was opened and is to be decoded ``factor`` times smaller in both directions.
+
+    A file of several scans has all its coefficients kept, and only the scans themselves tell that there are several.
+    """
+    pixels = pixels_to_decode(image)
+    coefficients = pixels * len(image.getbands())
+    return coefficients * COEFFICIENT_BYTES + pixels * PILLOW_BYTES_PER_PIXEL // factor**2
 
 
 def check_codec(image: Image.Image) -> None:

@@ -3,7 +3,8 @@
 The worker's threads call :func:`decode_image` for each input. The header is read before any pixel, so that a
 small file that would unpack into gigabytes costs nothing. JPEG goes through torchvision, which is the fastest
 decoder at hand; every other format, and CMYK, goes through Pillow, and so does JPEG where torchvision has no
-decoder: the pixels are the same. :mod:`inference.image_costs` tells what a file would cost.
+decoder: the pixels are the same. A JPEG that :mod:`inference.reduction` wants smaller goes through Pillow too.
+:mod:`inference.image_costs` tells what a file would cost.
 """
 
 from dataclasses import dataclass
@@ -15,7 +16,13 @@ from PIL import Image, PngImagePlugin
 from torch import Tensor
 
 from inference.errors import ImageError
-from inference.image_costs import bytes_to_decode, check_codec, check_scans, pixels_to_decode
+from inference.image_costs import (
+    bytes_to_decode,
+    bytes_to_decode_reduced,
+    check_codec,
+    check_scans,
+    pixels_to_decode,
+)
 from inference.warning_filters import QuietWarning
 
 try:
@@ -62,22 +69,33 @@ class ImageLimits:
 class EncodedImage:
     """An image file whose header was read and found within the limits; its pixels are still to be decoded.
 
-    ``decoding_bytes`` is the memory that decoding takes at its peak.
+    ``decoding_bytes`` is the memory that decoding takes at its peak. ``width`` and ``height`` are those of the stored
+    image, before its EXIF orientation is applied.
     """
 
     def __init__(self, data: bytes, image: Image.Image) -> None:
-        is_jpeg = image.format in _JPEG_FORMATS
         self._data = data
-        self._image: Image.Image | None = image
-        self._with_torchvision = is_jpeg and decode_jpeg is not None and image.mode in ("RGB", "L")
+        self._image = image
+        self.is_jpeg = image.format in _JPEG_FORMATS
+        self.width, self.height = image.size
+        self._with_torchvision = self.is_jpeg and decode_jpeg is not None and image.mode in ("RGB", "L")
         self.decoding_bytes = bytes_to_decode(image, with_torchvision=self._with_torchvision)
+
+    def orientation_of_jpeg(self) -> int:
+        """Return the EXIF orientation that ``decode`` will apply to a JPEG; 1 is upright."""
+        return _orientation_of(self._image)
+
+    def reduce_jpeg(self, factor: int) -> None:
+        """Have ``decode`` return a JPEG 2, 4 or 8 times smaller in both directions, rounded up; torchvision cannot."""
+        self.decoding_bytes = bytes_to_decode_reduced(self._image, factor)
+        self._image.draft(None, (self.width // factor, self.height // factor))
+        self._with_torchvision = False
 
     def decode(self) -> Tensor:
         """Return the pixels, as ``decode_image`` does; once, because nothing of the decoder is kept."""
-        image, self._image = self._image, None
-        if self._with_torchvision or image is None:
-            return _decode_jpeg(self._data)
-        return _decode_with_pillow(image)
+        image = self._image
+        del self._image
+        return _decode_jpeg(self._data) if self._with_torchvision else _decode_with_pillow(image)
 
 
 def open_image(data: bytes, limits: ImageLimits) -> EncodedImage:
@@ -167,7 +185,8 @@ def _decode_with_pillow(image: Image.Image) -> Tensor:
 def _orientation_of(image: Image.Image) -> int:
     """Return the EXIF orientation, 1 (upright) when there is none or it cannot be read.
 
-    Call it after the pixels were loaded: Pillow turns TIFF images by itself then, and takes the tag away.
+    Call it after the pixels were loaded, unless it is a JPEG: Pillow turns TIFF images by itself then, and takes the
+    tag away.
     """
     try:
         return int(image.getexif().get(_ORIENTATION_TAG, 1))

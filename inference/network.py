@@ -57,6 +57,13 @@ class Interpolation(StrEnum):
     NEAREST = "NEAREST"
 
 
+class Decoding(StrEnum):
+    """How many of a file's pixels are made before the resize."""
+
+    EXACT = "EXACT"
+    SCALED = "SCALED"  # of a JPEG much larger than the target, a quarter or an eighth in each direction
+
+
 class Precision(StrEnum):
     """The floating-point format in which the network computes; inputs and outputs keep theirs."""
 
@@ -105,6 +112,7 @@ class ImageSpec:
     std: tuple[float, ...] | None = None
     data_type: DataType = DataType.FLOAT32
     interpolation: Interpolation = Interpolation.BILINEAR
+    decoding: Decoding = Decoding.EXACT
 
     @classmethod
     def from_json(cls, network_input: Mapping[str, Any]) -> Self:
@@ -127,6 +135,7 @@ class ImageSpec:
                 std=_floats(image.get("std")),
                 data_type=DataType(image.get("data_type", DataType.FLOAT32)),
                 interpolation=Interpolation(image.get("interpolation", Interpolation.BILINEAR)),
+                decoding=Decoding(image.get("decoding", Decoding.EXACT)),
             )
         except KeyError as error:
             raise NetworkError(f"The preprocessing lacks {error}.") from error

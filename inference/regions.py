@@ -74,15 +74,14 @@ def cut(image: Tensor, region: Region) -> tuple[Tensor, Crop]:
         ImageError: when a polygon has too many points.
     """
     height, width = image.shape[-2:]
-    crop = Crop(0, 0, width, height)
+    crop = crop_of(region.bbox, width, height)
     if region.bbox is not None:
-        crop = _crop_of(region.bbox, width, height)
         image = _view(image, crop)
     elif region.polygon is not None:
         if len(region.polygon) > MAX_POLYGON_POINTS:
             raise ImageError(f"The polygon has more than {MAX_POLYGON_POINTS} points.")
         xs, ys = [point.x for point in region.polygon], [point.y for point in region.polygon]
-        crop = _crop_of(BBox(min(xs), min(ys), max(xs), max(ys)), width, height)
+        crop = crop_of(BBox(min(xs), min(ys), max(xs), max(ys)), width, height)
         inside = torch.from_numpy(_polygon_mask(region.polygon, crop, width, height))
         image = torch.where(inside, _view(image, crop), 255)
     if region.crop_uniform_background:
@@ -92,14 +91,17 @@ def cut(image: Tensor, region: Region) -> tuple[Tensor, Crop]:
     return image, crop
 
 
-def _view(image: Tensor, crop: Crop) -> Tensor:
-    return image[:, crop.top : crop.top + crop.height, crop.left : crop.left + crop.width]
-
-
-def _crop_of(bbox: BBox, width: int, height: int) -> Crop:
+def crop_of(bbox: BBox | None, width: int, height: int) -> Crop:
+    """Return the pixels of a box of an image of the given size: all of them if there is none."""
+    if bbox is None:
+        return Crop(0, 0, width, height)
     left, right = _pixel_range(bbox.xmin, bbox.xmax, width)
     top, bottom = _pixel_range(bbox.ymin, bbox.ymax, height)
     return Crop(left, top, right - left, bottom - top)
+
+
+def _view(image: Tensor, crop: Crop) -> Tensor:
+    return image[:, crop.top : crop.top + crop.height, crop.left : crop.left + crop.width]
 
 
 def _pixel_range(low: float, high: float, size: int) -> tuple[int, int]:

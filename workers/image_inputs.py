@@ -13,6 +13,7 @@ from inference.loader import LoadedNetwork
 from inference.memory_budget import MemoryBudget
 from inference.network import ImageSpec
 from inference.preprocess import Prepared, prepare_image
+from inference.reduction import reduce_for
 from inference.regions import Region
 from store.task_records import ClaimedTask
 from workers.errors import TaskFailure
@@ -56,11 +57,12 @@ class ImageInputs:
         network: LoadedNetwork,
         stopwatch: Stopwatch,
     ) -> Prepared:
-        image = open_image(encoded, self._limits)
+        image, region = open_image(encoded, self._limits), Region.from_json(given)
+        reduction = reduce_for(image, region, spec)
         with self._memory.reserved(image.decoding_bytes):
             pixels = image.decode()
             stopwatch.lap(Stage.DECODE)
-            prepared = prepare_image(pixels, Region.from_json(given), spec, network.mean_image(spec))
+            prepared = prepare_image(pixels, region, spec, network.mean_image(spec), reduction)
             del pixels  # before another thread is told that there is room
             stopwatch.lap(Stage.PREPROCESS)
             return prepared

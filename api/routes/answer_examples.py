@@ -36,6 +36,7 @@ NETWORK: JsonObject = {
                     "std": [0.229, 0.224, 0.225],
                     "data_type": "FLOAT32",
                     "interpolation": "BILINEAR",
+                    "decoding": "EXACT",
                 },
             }
         ],

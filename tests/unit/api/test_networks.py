@@ -47,6 +47,7 @@ def test_network_is_shown_as_it_was_sent_with_its_defaults(admin: Caller) -> Non
         "pixel_scaling": 1.0,
         "data_type": "FLOAT32",
         "interpolation": "BILINEAR",
+        "decoding": "EXACT",
     }
     assert answer["task_id"].isdecimal()
     assert admin.get(f"/networks/{answer['id']}").get_json() == answer
@@ -156,6 +157,7 @@ def image(**fields: Any) -> str:
         ({"preprocessing": image(mean=[1, 2, 3], mean_file="m.npy")}, "preprocessing.inputs.0.image.mean"),
         ({"preprocessing": image(mean_file="../m.npy")}, "preprocessing.inputs.0.image.mean_file"),
         ({"preprocessing": image(mean_file="m.pkl")}, "preprocessing.inputs.0.image.mean_file"),
+        ({"preprocessing": image(decoding="FAST")}, "preprocessing.inputs.0.image.decoding"),
         ({"preprocessing": preprocessing(precision="float8")}, "preprocessing.precision"),
         ({"preprocessing": preprocessing(max_batch_size=0)}, "preprocessing.max_batch_size"),
         ({"preprocessing": image(nonsense=1)}, "preprocessing.inputs.0.image.nonsense"),
@@ -179,6 +181,7 @@ def test_preprocessing_may_be_flattened_with_its_numbers_as_text(admin: Caller) 
         "preprocessing.inputs[0]image.target_size": "224",
         "preprocessing.inputs[0]image.color_channels": "BGR",
         "preprocessing.inputs[0]image.pixel_scaling": "2.0",
+        "preprocessing.inputs[0]image.decoding": "SCALED",
         "preprocessing.inputs[0]image.mean[0]": "1",
         "preprocessing.inputs[0]image.mean[1]": "2",
         "preprocessing.inputs[0]image.mean[2]": "3.5",
@@ -201,6 +204,7 @@ def test_preprocessing_may_be_flattened_with_its_numbers_as_text(admin: Caller) 
                     "mean": [1.0, 2.0, 3.5],
                     "data_type": "FLOAT32",
                     "interpolation": "BILINEAR",
+                    "decoding": "SCALED",
                 },
             }
         ],

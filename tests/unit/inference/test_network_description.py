@@ -8,6 +8,7 @@ from inference.errors import NetworkError, reason_of
 from inference.network import (
     ColorChannels,
     DataType,
+    Decoding,
     DimensionOrder,
     ImageSpec,
     Interpolation,
@@ -39,6 +40,7 @@ def test_defaults_are_those_of_the_contract() -> None:
                 std=None,
                 data_type=DataType.FLOAT32,
                 interpolation=Interpolation.BILINEAR,
+                decoding=Decoding.EXACT,
             ),
         ),
         batched_output=True,

@@ -172,6 +172,7 @@ def test_a_line_of_pixels_is_refused_instead_of_blown_up() -> None:
         {"mean": [1.0] * 3, "mean_file": "mean.npy"},
         {"pixel_scaling": "much"},
         {"target_size": "wide"},
+        {"decoding": "FAST"},
     ],
 )
 def test_impossible_description_is_a_sentence(image: dict[str, Any]) -> None:

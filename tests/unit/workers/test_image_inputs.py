@@ -1,7 +1,22 @@
-"""Images that are decoded in many threads at once stay within the memory that the settings allow."""
+"""Images are prepared as the network wants; many threads at once stay within the memory that the settings allow."""
 
+import io
 import subprocess
 import sys
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from config.queues import TaskKind
+from config.settings import read_settings
+from inference.loaded_network import LoadedNetwork
+from inference.network import NetworkDescription
+from store.task_records import ClaimedTask
+from workers.fetch import ImageFetcher
+from workers.image_inputs import ImageInputs
+from workers.stopwatch import Stopwatch
 
 THREADS = 8
 SIDE = 4000  # 24 bytes of budget a pixel: 384 MB an image
@@ -56,3 +71,21 @@ print(memory("VmHWM") - before)
 def test_many_large_images_at_once_stay_within_the_budget() -> None:
     result = subprocess.run([sys.executable, "-c", PROGRAM], stdout=subprocess.PIPE, text=True, check=True)
     assert int(result.stdout) < 1.1 * BUDGET_BYTES
+
+
+@pytest.mark.parametrize("region", [{}, {"bbox": {"xmin": 0.1, "ymin": 0.2, "xmax": 0.95, "ymax": 0.9}}])
+def test_network_that_allows_it_gets_large_jpegs_decoded_at_a_fraction_of_their_size(region: dict[str, object]) -> None:
+    settings, stream = read_settings(), io.BytesIO()
+    y, x = np.mgrid[0:300, 0:400]
+    Image.fromarray(np.stack([x * 0.6, y * 0.8, 255 - x * 0.6], axis=-1).astype(np.uint8)).save(stream, "JPEG")
+    prepared = {}
+    for decoding in ("EXACT", "SCALED"):
+        image = {"dimension_order": "NCHW", "resize_type": "SQUASH", "target_size": "24x18", "color_channels": "RGB"}
+        inputs = [{"tensor_name": "x", "image": {**image, "decoding": decoding}}]
+        description = NetworkDescription.from_json({"inputs": inputs})
+        network = LoadedNetwork(torch.nn.Identity(), description, torch.device("cpu"), nbytes=0)
+        request = {"inputs": [{"source": {"staged": 0}, **region}]}
+        task = ClaimedTask("1", 1, TaskKind.RECOGNITION, 1, 1, request, [stream.getvalue()], queued_seconds=0.0)
+        [prepared[decoding]] = ImageInputs(settings, ImageFetcher(settings)).prepare(task, network, Stopwatch())
+    assert prepared["SCALED"].placement == prepared["EXACT"].placement
+    assert 0 < (prepared["SCALED"].tensor - prepared["EXACT"].tensor).abs().max() <= 4
