@@ -63,6 +63,11 @@ SERVICE_CLASSES = (
 WORKER_QUEUES = tuple(queue for service_class in SERVICE_CLASSES for queue in service_class.queues)
 
 
+def queues_of(account_id: int) -> frozenset[str]:
+    """Return the names of the queues in which new inferences of an account wait."""
+    return frozenset(f"recoq.{priority}.{account_id % ACCOUNT_SHARDS}" for priority in Priority)
+
+
 def queue_of(kind: TaskKind, priority: Priority, account_id: int) -> str:
     """Return the name of the queue in which a new task waits."""
     if kind is TaskKind.DEPLOYMENT:

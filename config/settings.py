@@ -70,6 +70,7 @@ class Settings:
     max_image_bytes: int
     max_image_pixels: int
     decode_memory_bytes: int
+    url_fetches: int
     url_timeout_seconds: float
     url_max_redirects: int
     url_allowed_networks: tuple[Network, ...]
@@ -156,6 +157,7 @@ def read_settings() -> Settings:
         max_image_bytes=env.int("MAX_IMAGE_BYTES", 32 * MEBIBYTE, validate=positive),
         max_image_pixels=env.int("MAX_IMAGE_PIXELS", 100_000_000, validate=positive),
         decode_memory_bytes=env.int("DECODE_MEMORY_BYTES", 2048 * MEBIBYTE, validate=positive),
+        url_fetches=env.int("URL_FETCHES", 64, validate=positive),
         url_timeout_seconds=env.float("URL_TIMEOUT_SECONDS", 10.0, validate=Range(min=0, min_inclusive=False)),
         url_max_redirects=env.int("URL_MAX_REDIRECTS", 5, validate=Range(min=0)),
         url_allowed_networks=tuple(ip_network(network) for network in networks or ()),

@@ -163,6 +163,12 @@ class ClaimedTask:
         """The network that it needs; 0 if the request names none."""
         return network_of(self.request)
 
+    @property
+    def image_urls(self) -> list[str]:
+        """The images that have to be fetched, each once, in the order of the inputs."""
+        sources = (given["source"] for given in self.request.get("inputs", ()))
+        return list(dict.fromkeys(source["url"] for source in sources if "url" in source))
+
 
 @dataclass(frozen=True)
 class FreeTask:

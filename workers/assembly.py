@@ -27,6 +27,7 @@ from store.weights import WeightStore
 from workers.catalogue import Catalogue
 from workers.deploy import DeploymentHandler
 from workers.fetch import ImageFetcher
+from workers.fetch_ahead import FetchAhead
 from workers.heartbeat import Pulse
 from workers.image_inputs import ImageInputs
 from workers.in_hand import InHand
@@ -50,6 +51,7 @@ class WorkerParts:
 
     runner: TaskRunner
     in_hand: InHand
+    fetches: FetchAhead
     batcher: Batcher
     leases: Leases
     reconciler: Reconciler
@@ -87,7 +89,8 @@ def assemble(settings: Settings, worker_name: str) -> WorkerParts:
         load_timeout_seconds=settings.load_timeout_seconds,
         pinned=settings.pinned_networks,
     )
-    images = ImageInputs(settings, ImageFetcher(settings))
+    images = ImageInputs(settings)
+    fetches = FetchAhead(ImageFetcher(settings), settings.url_fetches)
     leases = Leases(ledger, settings.lease_seconds)
     in_hand = InHand()
     runner = TaskRunner(
@@ -103,6 +106,7 @@ def assemble(settings: Settings, worker_name: str) -> WorkerParts:
         signs=signs,
         in_hand=in_hand,
         set_aside=SetAside(leases, settings.worker_threads),
+        fetches=fetches,
     )
     pulse = Pulse(
         worker_name,
@@ -114,7 +118,7 @@ def assemble(settings: Settings, worker_name: str) -> WorkerParts:
     )
     reconciler = Reconciler(TaskRecovery(redis), TaskQueue(redis, ledger))
     pinned = PinnedNetworks(settings.pinned_networks, networks, network_runner)
-    return WorkerParts(runner, in_hand, batcher, leases, reconciler, Reporter(telemetry, pulse.beat), pinned)
+    return WorkerParts(runner, in_hand, fetches, batcher, leases, reconciler, Reporter(telemetry, pulse.beat), pinned)
 
 
 def _cache_bytes(settings: Settings, device: torch.device) -> int:

@@ -14,7 +14,7 @@ the ``RuntimeError`` of that ends the worker as well, unless it tries again.
 import contextlib
 import logging
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from queue import Empty
 from typing import Any
@@ -40,7 +40,9 @@ logger = logging.getLogger(__name__)
 CLOSE_ATTEMPTS = 1000
 FIRST_PAUSE_SECONDS = 0.5
 LONGEST_PAUSE_SECONDS = 2.0
+HELD_BACK_SECONDS = 0.05
 IN_HAND_OPTION = "in_hand"
+HELD_BACK_OPTION = "held_back"
 MOST_AT_ONCE_OPTION = "most_at_once"
 
 
@@ -86,6 +88,7 @@ class Channel(RedisChannel):
         super().__init__(*args, **kwargs)  # type: ignore[no-untyped-call]
         options = self.connection.client.transport_options
         self.in_hand: InHand = options.get(IN_HAND_OPTION) or InHand()
+        self._held_back: Callable[[], Collection[int]] = options.get(HELD_BACK_OPTION, frozenset)
         self._most_at_once: int = options.get(MOST_AT_ONCE_OPTION, 1)
         self._gathering = Gathering()
         self._held: _Held | None = None
@@ -95,6 +98,13 @@ class Channel(RedisChannel):
         if self.connection is None or self.connection.client is None:
             raise redis.ConnectionError("The connection to the broker was taken down.")
         return super()._connparams(asynchronous)  # type: ignore[no-untyped-call]
+
+    def _brpop_start(self, timeout: float | None = None) -> None:
+        """Wait for messages; briefly if those of some accounts are held back, since they may not be so for long."""
+        held_back = self._held_back()
+        if isinstance(self._queue_cycle, QueueCycle):
+            self._queue_cycle.leave_out(held_back)
+        super()._brpop_start(HELD_BACK_SECONDS if held_back else timeout)  # type: ignore[no-untyped-call]
 
     def _brpop_read(self, **options: Any) -> bool:
         """Deliver what has arrived."""

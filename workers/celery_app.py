@@ -1,22 +1,30 @@
 """The Celery application of a worker: one Celery task for each kind, all of which hand IDs to the runner."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 from celery import Celery
 
 from config.celery_options import celery_options
 from config.queues import CELERY_TASK_NAMES
 from config.settings import Settings
-from workers.broker import IN_HAND_OPTION, MOST_AT_ONCE_OPTION, Consumer, use_own_transport
+from workers.broker import HELD_BACK_OPTION, IN_HAND_OPTION, MOST_AT_ONCE_OPTION, Consumer, use_own_transport
 from workers.in_hand import InHand
 from workers.queue_cycle import QueueCycle
 
 LARGEST_GROUP = 8  # tasks in one message: more would save little, and one thread's tasks wait for each other
 
 
-def create_celery_app(settings: Settings, run_tasks: Callable[..., None], in_hand: InHand) -> Celery:
-    """Return an application whose tasks call ``run_tasks`` with the IDs that a message carries."""
+def create_celery_app(
+    settings: Settings,
+    run_tasks: Callable[..., None],
+    in_hand: InHand,
+    held_back: Callable[[], Collection[int]] = frozenset,
+) -> Celery:
+    """Return an application whose tasks call ``run_tasks`` with the IDs that a message carries.
+
+    It takes no messages of the accounts that ``held_back`` returns.
+    """
     use_own_transport()
     app = Celery("recoq", set_as_current=False)
     app.conf.update(celery_options(settings))
@@ -24,6 +32,7 @@ def create_celery_app(settings: Settings, run_tasks: Callable[..., None], in_han
     app.conf.broker_transport_options |= {
         "queue_order_strategy": QueueCycle,
         IN_HAND_OPTION: in_hand,
+        HELD_BACK_OPTION: held_back,
         MOST_AT_ONCE_OPTION: most_at_once(settings.worker_threads, os.cpu_count() or 1),
     }
     for name in CELERY_TASK_NAMES.values():

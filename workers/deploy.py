@@ -14,6 +14,7 @@ from store.networks import Networks
 from store.records import Deployment
 from store.task_records import ClaimedTask
 from workers.errors import TaskFailure
+from workers.fetch_ahead import Fetched
 from workers.handlers import Steps
 from workers.networks import NetworkRunner
 from workers.stopwatch import Stage, Stopwatch
@@ -33,7 +34,7 @@ class DeploymentHandler:
     def loading(self, task: ClaimedTask) -> "Future[Any] | None":
         """Return None: the thread of a deployment is for its network's load as well."""
 
-    def answer(self, task: ClaimedTask, stopwatch: Stopwatch) -> Steps:
+    def answer(self, task: ClaimedTask, _fetched: Fetched, stopwatch: Stopwatch) -> Steps:
         """Answer with the report of :class:`inference.warm_up.WarmUp`."""
         yield from ()  # it runs its batches itself
         network_id: int = task.request["network_id"]

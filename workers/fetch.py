@@ -59,8 +59,8 @@ class ImageFetcher:
         self._pool = httpcore.ConnectionPool(
             # Trusts certifi's authorities, or those of SSL_CERT_FILE for operators who have their own.
             ssl_context=httpx.create_ssl_context(),
-            max_connections=None,  # the threads that fetch are the bound: none may wait for another
-            max_keepalive_connections=settings.worker_threads,
+            max_connections=None,  # the fetches are bounded: none may wait for another
+            max_keepalive_connections=settings.url_fetches,
             keepalive_expiry=KEEP_ALIVE_SECONDS,
             network_backend=GuardedBackend(AddressPolicy(settings.url_allowed_networks)),
         )

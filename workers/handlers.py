@@ -5,6 +5,7 @@ from concurrent.futures import Future
 from typing import Any, Protocol
 
 from store.task_records import ClaimedTask
+from workers.fetch_ahead import Fetched
 from workers.stopwatch import Stopwatch
 
 Steps = Generator[Future[Any], None, bytes]
@@ -15,10 +16,12 @@ class TaskHandler(Protocol):
     """Answers tasks of one kind."""
 
     def loading(self, task: ClaimedTask) -> "Future[Any] | None":
-        """Return what the task waits for before a thread can do anything for it; None if a thread can now."""
+        """Return the future of the network that the task has to wait for; None if a thread can go on with it now."""
 
-    def answer(self, task: ClaimedTask, stopwatch: Stopwatch) -> Steps:
+    def answer(self, task: ClaimedTask, fetched: Fetched, stopwatch: Stopwatch) -> Steps:
         """Return the steps to the task's data, which note on the stopwatch where the time went.
+
+        ``fetched`` has the images that the task names by URL, by the time of the first step.
 
         Raises:
             TaskFailure, InferenceError, FetchError: with the sentence that its owner is told.

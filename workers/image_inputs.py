@@ -1,4 +1,4 @@
-"""From the inputs of a request to prepared tensors: fetch or unstage the bytes, decode, crop, resize, normalise.
+"""From the inputs of a request to prepared tensors: take the bytes, decode, crop, resize, normalise.
 
 Runs in the worker's threads, ahead of the device. Every error names the input that caused it.
 """
@@ -17,23 +17,25 @@ from inference.reduction import reduce_for
 from inference.regions import Region
 from store.task_records import ClaimedTask
 from workers.errors import TaskFailure
-from workers.fetch import FetchError, ImageFetcher
+from workers.fetch import FetchError
+from workers.fetch_ahead import Fetched
 from workers.stopwatch import Stage, Stopwatch
 
 
 class ImageInputs:
     """Prepares the images of tasks, in as many threads at once as their decoded sizes allow."""
 
-    def __init__(self, settings: Settings, fetcher: ImageFetcher) -> None:
+    def __init__(self, settings: Settings) -> None:
         self._limits = ImageLimits(settings.max_image_bytes, settings.max_image_pixels)
         self._memory = MemoryBudget(settings.decode_memory_bytes)
-        self._fetcher = fetcher
 
-    def prepare(self, task: ClaimedTask, network: LoadedNetwork, stopwatch: Stopwatch) -> list[Prepared]:
-        """Return one prepared image for each input of the network, in order.
+    def prepare(
+        self, task: ClaimedTask, fetched: Fetched, network: LoadedNetwork, stopwatch: Stopwatch
+    ) -> list[Prepared]:
+        """Return one prepared image for each input of the network, in order; ``fetched`` are those that were not sent.
 
         Raises:
-            TaskFailure: if an image cannot be had, read or cropped; the sentence says which one and why.
+            TaskFailure: if an image could not be had, read or cropped; the sentence says which one and why.
         """
         requested: Sequence[Mapping[str, Any]] = task.request["inputs"]
         specs = network.description.inputs
@@ -42,7 +44,7 @@ class ImageInputs:
         prepared = []
         for index, (given, spec) in enumerate(zip(requested, specs, strict=True)):
             try:
-                encoded = self._bytes_of(given["source"], task.inputs)
+                encoded = _bytes_of(given["source"], task.inputs, fetched)
                 stopwatch.lap(Stage.FETCH)
                 prepared.append(self._prepare(encoded, given, spec, network, stopwatch))
             except (ImageError, FetchError) as error:
@@ -67,8 +69,12 @@ class ImageInputs:
             stopwatch.lap(Stage.PREPROCESS)
             return prepared
 
-    def _bytes_of(self, source: Mapping[str, Any], staged: Sequence[bytes]) -> bytes:
-        if "url" in source:
-            return self._fetcher.fetch(source["url"])
+
+def _bytes_of(source: Mapping[str, Any], staged: Sequence[bytes], fetched: Fetched) -> bytes:
+    if "url" not in source:
         index: int = source["staged"]
         return staged[index]
+    found = fetched[source["url"]]
+    if isinstance(found, Exception):
+        raise found
+    return found

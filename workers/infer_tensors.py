@@ -11,6 +11,7 @@ from store.errors import NotFound, Unavailable
 from store.task_records import ClaimedTask
 from workers.catalogue import Catalogue
 from workers.errors import TaskFailure
+from workers.fetch_ahead import Fetched
 from workers.handlers import Steps
 from workers.image_inputs import ImageInputs
 from workers.networks import NetworkRunner
@@ -34,7 +35,7 @@ class TensorsHandler:
         except (NotFound, Unavailable):  # which answer() meets as well, and tells
             return None
 
-    def answer(self, task: ClaimedTask, stopwatch: Stopwatch) -> Steps:
+    def answer(self, task: ClaimedTask, fetched: Fetched, stopwatch: Stopwatch) -> Steps:
         """Answer with ``{"tensors": [{"name", "shape", "dims", "data"}]}``: row-major, a batch dimension of size 1."""
         try:
             network = self._catalogue.network(task.request["network_id"])
@@ -42,7 +43,7 @@ class TensorsHandler:
             raise TaskFailure("The network was deleted before the task could run.") from error
         loaded = self._networks.load(network)
         stopwatch.lap(Stage.LOAD)
-        prepared = self._images.prepare(task, loaded, stopwatch)
+        prepared = self._images.prepare(task, fetched, loaded, stopwatch)
         answer = self._networks.submit(network, loaded, [image.tensor for image in prepared])
         yield answer
         tensors = answer.result()

@@ -5,6 +5,7 @@ one.
 """
 
 import logging
+import math
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -25,7 +26,7 @@ class Leases:
     def __init__(self, ledger: TaskLedger, lease_seconds: float) -> None:
         self._ledger = ledger
         self._lease_seconds = lease_seconds
-        # By claim: this process may have lost a lease to itself. With the time at which it was noted.
+        # By claim: this process may have lost a lease to itself. With the time at which the task began to run.
         self._held: dict[tuple[str, int], tuple[ClaimedTask, float]] = {}
         self._lock = threading.Lock()
         self._stopped = threading.Event()
@@ -51,10 +52,10 @@ class Leases:
             for task in tasks:
                 self.let_go(task)
 
-    def hold(self, task: ClaimedTask) -> None:
-        """Keep the lease of a task alive from now on."""
+    def hold(self, task: ClaimedTask, *, waits: bool = False) -> None:
+        """Keep the lease of a task alive from now on; one that ``waits`` is not running yet."""
         with self._lock:
-            self._held[task.id, task.fence] = task, monotonic()
+            self._held[task.id, task.fence] = task, math.inf if waits else monotonic()
 
     def let_go(self, task: ClaimedTask) -> None:
         """Do not renew the lease of a task any more."""
@@ -62,15 +63,15 @@ class Leases:
             del self._held[task.id, task.fence]
 
     def held_now(self) -> list[ClaimedTask]:
-        """Return the tasks that this process is running."""
+        """Return the tasks that this process is running, or that wait in it."""
         with self._lock:
             return [task for task, _ in self._held.values()]
 
     def longest_seconds(self) -> float:
         """Return for how long the task that began first has been running; 0 if none runs."""
         with self._lock:
-            began = min((since for _, since in self._held.values()), default=None)
-        return 0.0 if began is None else monotonic() - began
+            began = min((since for _, since in self._held.values()), default=math.inf)
+        return max(0.0, monotonic() - began)
 
     def _renew_until_stopped(self) -> None:
         while not self._stopped.wait(self._lease_seconds / RENEWALS_PER_LEASE):

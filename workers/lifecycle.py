@@ -1,13 +1,14 @@
 """The life of a worker process: start, serve, drain.
 
-On SIGTERM or Ctrl-C a worker takes no more messages, hands back those that it has not begun, finishes the others, and
-leaves within ``RECOQ_DRAIN_SECONDS``, handing back what has not ended by then.
+On SIGTERM or Ctrl-C a worker takes no more messages, hands back what it has not begun and what waits for a network or
+an image, finishes the rest, and leaves within ``RECOQ_DRAIN_SECONDS``, handing back what has not ended by then.
 """
 
 import logging
 import os
 import socket
 import warnings
+from threading import Thread
 from typing import Any
 
 from celery import signals
@@ -32,7 +33,7 @@ def serve(settings: Settings) -> int:
     require_current_schema(settings.database_url)
     name = f"{socket.gethostname()}-{os.getpid()}"
     parts = assemble(settings, name)
-    app = create_celery_app(settings, parts.runner.run, parts.in_hand)
+    app = create_celery_app(settings, parts.runner.run, parts.in_hand, parts.fetches.held_back)
     parts.leases.start()
     parts.reconciler.start()
     end_with_vital_threads()
@@ -55,6 +56,8 @@ def serve(settings: Settings) -> int:
     def drain(**_: Any) -> None:
         logger.info("Stopping: finishing what has begun, for at most %.0f s.", settings.drain_seconds)
         exit_after(settings.drain_seconds, lambda: parts.reconciler.hand_back(parts.leases.held_now()))
+        # In a thread of its own: this is called in the middle of whatever the main thread is doing.
+        Thread(target=lambda: parts.reconciler.hand_back(parts.runner.give_up_waiting()), name="hand-back").start()
 
     signals.setup_logging.connect(keep_our_logging)
     signals.worker_ready.connect(say_ready)

@@ -2,12 +2,13 @@
 
 Redis gives a worker the first message of the first queue in that order which has any; kombu then tells the cycle which
 queue it was. Service classes follow stride scheduling: a class moves on by ``1 / share`` for each message it gave, and
-who is behind comes first. Within a class the queues take turns.
+who is behind comes first. Within a class the queues take turns. The queues of accounts that use their share of a worker
+already are left out.
 """
 
 from collections.abc import Iterable
 
-from config.queues import SERVICE_CLASSES, ServiceClass
+from config.queues import SERVICE_CLASSES, ServiceClass, queues_of
 
 
 class QueueCycle:
@@ -15,6 +16,7 @@ class QueueCycle:
 
     def __init__(self) -> None:
         self._classes: list[_Turn] = []
+        self._left_out = frozenset[str]()
         self.last_used = ""  # the queue that gave the latest message
 
     def update(self, queues: Iterable[str]) -> None:
@@ -23,10 +25,14 @@ class QueueCycle:
         turns = (_Turn(each, [name for name in each.queues if name in active]) for each in SERVICE_CLASSES)
         self._classes = [turn for turn in turns if turn.queues]
 
+    def leave_out(self, account_ids: Iterable[int]) -> None:
+        """Look into the queues of all accounts but these from now on."""
+        self._left_out = frozenset[str]().union(*map(queues_of, account_ids))
+
     def consume(self, _count: int) -> list[str]:
-        """Return all queues, the one whose turn it is first."""
+        """Return the queues to be looked into, the one whose turn it is first."""
         ordered = sorted(self._classes, key=lambda turn: turn.position)  # stable: at a tie the better class goes first
-        return [name for turn in ordered for name in turn.queues]
+        return [name for turn in ordered for name in turn.queues if name not in self._left_out]
 
     def rotate(self, last_used: str) -> str:
         """Note that this queue gave a message."""

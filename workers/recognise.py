@@ -14,6 +14,7 @@ from store.records import RunnableVersion
 from store.task_records import ClaimedTask
 from workers.catalogue import REMEMBERED, Catalogue
 from workers.errors import TaskFailure
+from workers.fetch_ahead import Fetched
 from workers.handlers import Steps
 from workers.image_inputs import ImageInputs
 from workers.networks import NetworkRunner
@@ -36,7 +37,7 @@ class RecognitionHandler:
         except (NotFound, Unavailable):  # which answer() meets as well, and tells
             return None
 
-    def answer(self, task: ClaimedTask, stopwatch: Stopwatch) -> Steps:
+    def answer(self, task: ClaimedTask, fetched: Fetched, stopwatch: Stopwatch) -> Steps:
         """Answer with ``{"outputs": [{"labels": {"predicted": [...], "discarded": [...]}}]}``."""
         try:
             runnable = self._catalogue.version(task.request["version_id"])
@@ -44,7 +45,7 @@ class RecognitionHandler:
             raise TaskFailure("The version was deleted before the task could run.") from error
         loaded = self._networks.load(runnable.network)
         stopwatch.lap(Stage.LOAD)
-        prepared = self._images.prepare(task, loaded, stopwatch)
+        prepared = self._images.prepare(task, fetched, loaded, stopwatch)
         answer = self._networks.submit(runnable.network, loaded, [image.tensor for image in prepared])
         yield answer
         tensors = answer.result()

@@ -4,6 +4,7 @@ import logging
 import time
 from collections import deque
 from collections.abc import Mapping, Sequence
+from concurrent.futures import Future
 from contextlib import suppress
 from functools import partial
 
@@ -12,6 +13,7 @@ from config.settings import Settings
 from store.errors import Unavailable
 from store.task_ledger import AttemptsExhausted, LastAttempt, TaskLedger
 from store.task_records import ClaimedTask, Ending, Outcome
+from workers.fetch_ahead import FetchAhead, Fetched
 from workers.gate import Gate
 from workers.handlers import TaskHandler
 from workers.in_hand import InHand
@@ -41,6 +43,7 @@ class TaskRunner:
         signs: VitalSigns,
         in_hand: InHand,
         set_aside: SetAside,
+        fetches: FetchAhead,
     ) -> None:
         self._settings = settings
         self._worker = worker
@@ -50,6 +53,7 @@ class TaskRunner:
         self._signs = signs
         self._in_hand = in_hand
         self._set_aside = set_aside
+        self._fetches = fetches
         self._gate = Gate()
 
     def run(self, *task_ids: str) -> None:
@@ -69,8 +73,12 @@ class TaskRunner:
         finally:
             self._in_hand.end(len(task_ids))
 
+    def give_up_waiting(self) -> list[ClaimedTask]:
+        """Return the tasks that were set aside, to be handed back."""
+        return self._set_aside.give_up()
+
     def stop(self) -> list[ClaimedTask]:
-        """Finish what has begun, and return the tasks that were set aside, to be handed back."""
+        """Finish what has begun, and return the tasks that were set aside since, to be handed back."""
         return self._set_aside.close()
 
     def _run(self, task_ids: Sequence[str], *, alone: bool) -> list[str]:
@@ -86,25 +94,62 @@ class TaskRunner:
                 self._give_up(claim)
             elif claim is not None:
                 run = TaskRun(claim, self._handlers[claim.kind])
-                if alone or not self._set_aside_until_loaded(run):
+                if alone or not self._must_wait(run):
                     runs.append(run)
         with self._leases.held(*(run.task for run in runs)):
+            for run in runs:
+                if run.has_to_fetch:
+                    run.fetched.update(self._fetches.fetch_now(run.task))
             self._answer(runs)
         return suspects
 
-    def _set_aside_until_loaded(self, run: TaskRun) -> bool:
-        """Keep a task whose network has to be loaded first, so that it takes no thread meanwhile."""
-        loading = self._handlers[run.task.kind].loading(run.task)
-        return loading is not None and self._set_aside.take(run.task, loading, partial(self._go_on, run))
+    def _must_wait(self, run: TaskRun) -> bool:
+        """Tell whether a task has to wait for its network or its images; it takes no thread meanwhile.
 
-    def _go_on(self, run: TaskRun) -> None:
-        """Answer a task that was set aside, now that its network is there."""
+        Where there is no room for more that wait, the thread is to wait for the network. But no thread waits for image
+        servers: a task that names some is put off.
+        """
+        loading = self._handlers[run.task.kind].loading(run.task)
+        if loading is not None:
+            waits = self._set_aside.take(run.task, run.nbytes, loading, partial(self._network_is_there, run))
+        elif run.has_to_fetch:
+            waits = self._has_begun_to_fetch(run)
+        else:
+            return False
+        if not waits and run.task.image_urls:
+            with suppress(Unavailable):  # then the attempt counts
+                self._ledger.postpone(run.task)
+            return True
+        return waits
+
+    def _has_begun_to_fetch(self, run: TaskRun) -> bool:
+        fetched = Future[Fetched]()
+        go_on = partial(self._images_are_there, run, fetched)
+        begins = self._fetches.has_room(run.task) and self._set_aside.take(run.task, run.nbytes, fetched, go_on)
+        if begins:
+            self._fetches.begin(run.task, fetched)
+        return begins
+
+    def _network_is_there(self, run: TaskRun) -> bool:
         run.stopwatch.lap(Stage.LOAD)
+        return self._go_on(run)
+
+    def _images_are_there(self, run: TaskRun, fetched: "Future[Fetched]") -> bool:
+        self._fetches.end(run.task)
+        run.stopwatch.lap(Stage.FETCH)
+        run.fetched.update(fetched.result())
+        return self._go_on(run)
+
+    def _go_on(self, run: TaskRun) -> bool:
+        """Answer a task that was set aside, unless it has to wait again; then return true."""
+        if self._must_wait(run):
+            return True
         try:
             with self._gate.side_by_side():
                 self._answer(deque([run]))
         except Unavailable as error:
             logger.warning("Task %s waits for a backing service: %s", run.task.id, error)
+        return False
 
     def _answer(self, runs: deque[TaskRun]) -> None:
         """Go on with all runs to their ends; those whose batch has run go on together."""

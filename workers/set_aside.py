@@ -1,7 +1,7 @@
-"""Keeps tasks whose network is being loaded, so that they take no thread from those whose network is there.
+"""Keeps tasks whose network or images are on their way, so that they take no thread from those that could go on.
 
-Without it, tasks of networks that come and go would fill all threads of a worker, and everyone else would wait for
-loads that are not theirs. What is set aside keeps its lease; so much is bounded, and beyond that, threads do wait.
+Without it, networks that come and go and image servers that do not answer would keep all threads of a worker, and
+everyone else would wait for what is not theirs. What is set aside keeps its lease, and is bounded.
 """
 
 import logging
@@ -16,7 +16,10 @@ from workers.leases import Leases
 logger = logging.getLogger(__name__)
 
 MOST_TASKS = 256
-MOST_BYTES = 64 * 1024 * 1024  # of images that were sent along
+MOST_BYTES = 64 * 1024 * 1024  # of images
+
+GoOn = Callable[[], bool]
+"""Goes on with a task, and returns whether it was set aside again."""
 
 
 class SetAside:
@@ -24,53 +27,59 @@ class SetAside:
 
     def __init__(self, leases: Leases, threads: int) -> None:
         self._leases = leases
-        self._waiting: dict[tuple[str, int], ClaimedTask] = {}
+        self._waiting: dict[tuple[str, int], tuple[ClaimedTask, int]] = {}  # with their bytes
         self._bytes = 0
         self._is_closed = False
         self._lock = threading.Lock()
         self._pool = ThreadPoolExecutor(threads, "set-aside")
 
-    def take(self, task: ClaimedTask, ready: "Future[Any]", go_on: Callable[[], None]) -> bool:
-        """Keep a task and its lease until ``ready`` is done, then have a thread go on with it.
+    def take(self, task: ClaimedTask, nbytes: int, ready: "Future[Any]", go_on: GoOn) -> bool:
+        """Keep a task, whose images take ``nbytes``, and its lease until ``ready`` is done; then have a thread go on.
 
         False, and nothing is kept, if there is no room for it.
         """
         with self._lock:
-            nbytes = _bytes_of(task)
             if self._is_closed or len(self._waiting) >= MOST_TASKS or self._bytes + nbytes > MOST_BYTES:
                 return False
-            self._waiting[task.id, task.fence] = task
+            self._waiting[task.id, task.fence] = task, nbytes
             self._bytes += nbytes
-        self._leases.hold(task)
+            self._leases.hold(task, waits=True)
         ready.add_done_callback(lambda _: self._begin(task, go_on))
         return True
 
-    def close(self) -> list[ClaimedTask]:
-        """Finish what goes on, and return the tasks that still waited, whose leases are let go."""
+    def give_up(self) -> list[ClaimedTask]:
+        """Return the tasks that wait, which are not kept any more and whose leases are let go."""
         with self._lock:
-            self._is_closed = True
-            left = list(self._waiting.values())
+            left = [task for task, _ in self._waiting.values()]
             self._waiting.clear()
-        self._pool.shutdown()
-        for task in left:
-            self._leases.let_go(task)
+            self._bytes = 0
+            for task in left:
+                self._leases.let_go(task)
         return left
 
-    def _begin(self, task: ClaimedTask, go_on: Callable[[], None]) -> None:
+    def close(self) -> list[ClaimedTask]:
+        """Keep nothing more, give up what waits, and return when what goes on has ended."""
         with self._lock:
-            if self._waiting.pop((task.id, task.fence), None) is None:
-                return  # handed back
-            self._bytes -= _bytes_of(task)
+            self._is_closed = True
+        left = self.give_up()
+        self._pool.shutdown()
+        return left
+
+    def _begin(self, task: ClaimedTask, go_on: GoOn) -> None:
+        with self._lock:
+            found = self._waiting.pop((task.id, task.fence), None)
+            if found is None:
+                return  # given up
+            self._bytes -= found[1]
             self._pool.submit(self._run, task, go_on)
 
-    def _run(self, task: ClaimedTask, go_on: Callable[[], None]) -> None:
+    def _run(self, task: ClaimedTask, go_on: GoOn) -> None:
+        self._leases.hold(task)
+        waits_again = False
         try:
-            go_on()
+            waits_again = go_on()
         except Exception:
             logger.exception("Task %s could not go on.", task.id)
         finally:
-            self._leases.let_go(task)
-
-
-def _bytes_of(task: ClaimedTask) -> int:
-    return sum(map(len, task.inputs))
+            if not waits_again:
+                self._leases.let_go(task)

@@ -26,7 +26,8 @@ INTERNAL_ERROR = "The task failed because of an internal error. The operator fin
 class TaskRun:
     """A claimed task that is being run; the only place where unexpected errors are caught.
 
-    After each ``go_on``, it waits for ``batch``, or has an ``outcome``, or is ``postponed``.
+    After each ``go_on``, it waits for ``batch``, or has an ``outcome``, or is ``postponed``. Before the first, what its
+    image URLs lead to has to be put into ``fetched``.
     """
 
     def __init__(self, task: ClaimedTask, handler: TaskHandler) -> None:
@@ -35,8 +36,20 @@ class TaskRun:
         self.batch: Future[Any] | None = None
         self.outcome: Outcome | None = None
         self.postponed: Unavailable | None = None
+        self.fetched: dict[str, bytes | Exception] = {}
         self._handler = handler
-        self._steps: Generator[Future[Any], None, bytes] = handler.answer(task, self.stopwatch)
+        self._steps: Generator[Future[Any], None, bytes] = handler.answer(task, self.fetched, self.stopwatch)
+
+    @property
+    def has_to_fetch(self) -> bool:
+        """Whether there are images to be fetched, and nobody has tried."""
+        return not self.fetched and bool(self.task.image_urls)
+
+    @property
+    def nbytes(self) -> int:
+        """The bytes of its images that are in memory."""
+        images = [*self.task.inputs, *self.fetched.values()]
+        return sum(len(image) for image in images if isinstance(image, bytes))
 
     @property
     def ending(self) -> Ending | None:

@@ -11,18 +11,26 @@ import torch
 from torch import Tensor, nn
 
 from tests.chaos.conftest import DRAIN_SECONDS, grey_image
-from tests.chaos.fleet import INFERENCE, Fleet, Process, wait_until
+from tests.chaos.fleet import IMAGES, INFERENCE, Fleet, Process, wait_until
 from tests.chaos.slow_server import SlowServer, slow_server
 from tests.integration.pushed_models import Model, image_input, push
 
 TAKEOVER_SECONDS = 10.0
 STOP_MARGIN_SECONDS = 20.0
 TASKS = 6  # one worker can hold them all
+TASKS_IN_HAND = 60  # some of them are in each worker's hands for a while
 FIELD = "inputs[0]image.source"
 
 
 def submit_url(http: httpx.Client, url: str) -> str:
     response = http.post(INFERENCE, json={"inputs": [{"image": {"source": url}}]})
+    assert response.status_code == 202, response.text
+    task_id: str = response.json()["task_id"]
+    return task_id
+
+
+def submit_image(http: httpx.Client, path: str, image: bytes) -> str:
+    response = http.post(path, files={FIELD: ("image.png", image)})
     assert response.status_code == 202, response.text
     task_id: str = response.json()["task_id"]
     return task_id
@@ -70,7 +78,7 @@ def test_others_finish_the_tasks_of_a_killed_worker_within_ten_seconds(fleet: Fl
     assert max(ends) - killed_at <= TAKEOVER_SECONDS
 
 
-def test_stopped_worker_hands_back_what_it_cannot_finish_and_goes(fleet: Fleet, http: httpx.Client) -> None:
+def test_stopped_worker_hands_back_at_once_what_waits_for_an_image(fleet: Fleet, http: httpx.Client) -> None:
     with slow_server() as server:
         ids, victim, held = submit_to_both(fleet, http, server)
         victim.send(signal.SIGTERM)
@@ -80,18 +88,35 @@ def test_stopped_worker_hands_back_what_it_cannot_finish_and_goes(fleet: Fleet, 
         assert {attempts(fleet, task_id) for task_id in held} == {1}
         server.release()
         assert {task["status"] for task in wait_for_all(http, ids)} == {"success"}
+    assert victim.running is not None
+    assert victim.running.returncode == 0  # it did not have to be ended
+
+
+def test_stopped_worker_hands_back_what_it_cannot_finish_and_goes(fleet: Fleet, http: httpx.Client) -> None:
+    path = push(http, moody_model()).tensors_path
+    task_id = submit_image(http, path, grey_image(255))
+    wait_until(lambda: fleet.worker_of(task_id) is not None)
+    victim = fleet.worker_of(task_id)
+    assert victim is not None
+    victim.send(signal.SIGTERM)
+    wait_until(lambda: victim.ended, DRAIN_SECONDS + STOP_MARGIN_SECONDS)
+    wait_until(lambda: fleet.worker_of(task_id) not in (None, victim))
+    assert attempts(fleet, task_id) == 1
+    next_one = fleet.worker_of(task_id)
+    assert http.delete(f"/tasks/{task_id}").status_code == 204
+    wait_until(lambda: next_one is None or next_one.ended)  # it hangs as well
 
 
 def test_stopped_worker_finishes_what_it_can(fleet: Fleet, http: httpx.Client) -> None:
-    with slow_server() as server:
-        ids, victim, held = submit_to_both(fleet, http, server)
-        victim.send(signal.SIGTERM)
-        server.release()
-        assert {task["status"] for task in wait_for_all(http, ids)} == {"success"}
-        wait_until(lambda: victim.ended, DRAIN_SECONDS + STOP_MARGIN_SECONDS)
+    wait_until(lambda: len(fleet.living_workers()) == len(fleet.workers))
+    ids = [submit_image(http, INFERENCE, IMAGES[0]) for _ in range(TASKS_IN_HAND)]
+    victim = fleet.workers[0]
+    victim.send(signal.SIGTERM)
+    assert {task["status"] for task in wait_for_all(http, ids)} == {"success"}
+    wait_until(lambda: victim.ended, DRAIN_SECONDS + STOP_MARGIN_SECONDS)
     assert victim.running is not None
     assert victim.running.returncode == 0
-    assert {attempts(fleet, task_id) for task_id in held} == {1}
+    assert {attempts(fleet, task_id) for task_id in ids} == {1}
 
 
 def test_result_of_a_worker_that_lost_its_lease_changes_nothing(fleet: Fleet, http: httpx.Client) -> None:
@@ -130,15 +155,9 @@ def test_task_that_hangs_the_device_is_given_up_alone(fleet: Fleet, http: httpx.
     path = push(http, moody_model()).tensors_path
     white, grey = grey_image(255), grey_image(100)
 
-    def submit(image: bytes) -> str:
-        response = http.post(path, files={FIELD: ("image.png", image)})
-        assert response.status_code == 202, response.text
-        task_id: str = response.json()["task_id"]
-        return task_id
-
-    mates = [submit(grey) for _ in range(8)]
-    culprit = submit(white)
-    mates += [submit(grey) for _ in range(24)]
+    mates = [submit_image(http, path, grey) for _ in range(8)]
+    culprit = submit_image(http, path, white)
+    mates += [submit_image(http, path, grey) for _ in range(24)]
 
     def culprit_is_given_up() -> bool:
         for worker in fleet.workers:

@@ -37,9 +37,18 @@ def in_hand() -> InHand:
 
 
 @pytest.fixture
-def broker(empty_redis: str, in_hand: InHand, monkeypatch: pytest.MonkeyPatch) -> Iterator[Connection]:
+def held_back() -> set[int]:
+    """The accounts whose messages are not taken."""
+    return set()
+
+
+@pytest.fixture
+def broker(
+    empty_redis: str, in_hand: InHand, held_back: set[int], monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Connection]:
     monkeypatch.setattr("os.cpu_count", lambda: 1)
-    app = create_celery_app(replace(read_settings(), redis_url=empty_redis), lambda *task_ids: None, in_hand)
+    settings = replace(read_settings(), redis_url=empty_redis)
+    app = create_celery_app(settings, lambda *task_ids: None, in_hand, lambda: held_back)
     with app.connection_for_read() as connection:
         yield connection
 
@@ -49,10 +58,14 @@ FETCHED = {"inputs": [{"source": {"url": "http://example.com/a.jpg"}}]}
 
 
 def submit(
-    client: redis.Redis, count: int, request: Mapping[str, Any] = STAGED, priority: Priority = Priority.NORMAL
+    client: redis.Redis,
+    count: int,
+    request: Mapping[str, Any] = STAGED,
+    priority: Priority = Priority.NORMAL,
+    account_id: int = ACCOUNT,
 ) -> list[str]:
     ledger = TaskLedger(client, 60)
-    return [ledger.submit(NewTask(ACCOUNT, TaskKind.RECOGNITION, request, [b""], priority)) for _ in range(count)]
+    return [ledger.submit(NewTask(account_id, TaskKind.RECOGNITION, request, [b""], priority)) for _ in range(count)]
 
 
 def ids_of(messages: list[Message]) -> list[list[str]]:
@@ -171,6 +184,28 @@ def test_a_single_message_comes_alone(client: redis.Redis, broker: Connection) -
     submit(client, 1)
     assert len(received(broker, 8)) == 1
     assert client.llen(QUEUE) == 0
+
+
+def test_messages_of_accounts_that_are_held_back_stay_and_come_soon_after(
+    client: redis.Redis, broker: Connection, held_back: set[int]
+) -> None:
+    messages: list[Message] = []
+    consumer = Consumer(broker.default_channel, [broker.SimpleQueue(name).queue for name in WORKER_QUEUES])
+    consumer.on_message = messages.append
+    consumer.qos(prefetch_count=32)
+    held_back.add(ACCOUNT)
+    ids = submit(client, 3)
+    others = submit(client, 2, account_id=ACCOUNT + 1)
+    consumer.consume()
+    broker.drain_events(timeout=10)
+    assert ids_of(messages) == [others]
+    with pytest.raises(TimeoutError):
+        broker.drain_events(timeout=0.5)
+    held_back.clear()
+    began = time.monotonic()
+    broker.drain_events(timeout=10)
+    assert time.monotonic() - began < 0.5  # without waiting until Redis ends the wait for others, which is a second
+    assert ids_of(messages) == [others, ids]
 
 
 def test_nothing_is_noted_in_redis_of_messages_in_hand(client: redis.Redis, broker: Connection) -> None:

@@ -14,7 +14,6 @@ from config.settings import read_settings
 from inference.loaded_network import LoadedNetwork
 from inference.network import NetworkDescription
 from store.task_records import ClaimedTask
-from workers.fetch import ImageFetcher
 from workers.image_inputs import ImageInputs
 from workers.stopwatch import Stopwatch
 
@@ -36,7 +35,6 @@ from config.settings import read_settings
 from inference.loaded_network import LoadedNetwork
 from inference.network import NetworkDescription
 from store.task_records import ClaimedTask
-from workers.fetch import ImageFetcher
 from workers.image_inputs import ImageInputs
 from workers.stopwatch import Stopwatch
 
@@ -48,14 +46,14 @@ image = {{"dimension_order": "NCHW", "resize_type": "SQUASH", "target_size": "8x
 description = NetworkDescription.from_json({{"inputs": [{{"tensor_name": "x", "image": image}}]}})
 network = LoadedNetwork(torch.nn.Identity(), description, torch.device("cpu"), nbytes=0)
 settings = replace(read_settings(), decode_memory_bytes={BUDGET_BYTES})
-inputs = ImageInputs(settings, ImageFetcher(settings))
+inputs = ImageInputs(settings)
 
 def prepare(side):
     stream = io.BytesIO()
     Image.new("RGB", (side, side)).save(stream, "PNG", compress_level=1)
     request = {{"inputs": [{{"source": {{"staged": 0}}}}]}}
     task = ClaimedTask("1", 1, TaskKind.RECOGNITION, 1, 1, request, [stream.getvalue()], queued_seconds=0.0)
-    return lambda: inputs.prepare(task, network, Stopwatch())
+    return lambda: inputs.prepare(task, {{}}, network, Stopwatch())
 
 prepare(8)()
 large = prepare({SIDE})
@@ -86,6 +84,6 @@ def test_network_that_allows_it_gets_large_jpegs_decoded_at_a_fraction_of_their_
         network = LoadedNetwork(torch.nn.Identity(), description, torch.device("cpu"), nbytes=0)
         request = {"inputs": [{"source": {"staged": 0}, **region}]}
         task = ClaimedTask("1", 1, TaskKind.RECOGNITION, 1, 1, request, [stream.getvalue()], queued_seconds=0.0)
-        [prepared[decoding]] = ImageInputs(settings, ImageFetcher(settings)).prepare(task, network, Stopwatch())
+        [prepared[decoding]] = ImageInputs(settings).prepare(task, {}, network, Stopwatch())
     assert prepared["SCALED"].placement == prepared["EXACT"].placement
     assert 0 < (prepared["SCALED"].tensor - prepared["EXACT"].tensor).abs().max() <= 4

@@ -3,7 +3,7 @@
 import random
 from collections import Counter, deque
 
-from config.queues import DEPLOYMENT_QUEUE, RECOVERY_QUEUE, SERVICE_CLASSES, WORKER_QUEUES
+from config.queues import ACCOUNT_SHARDS, DEPLOYMENT_QUEUE, RECOVERY_QUEUE, SERVICE_CLASSES, WORKER_QUEUES
 from workers.queue_cycle import QueueCycle
 
 
@@ -78,6 +78,16 @@ def test_nothing_that_waits_is_left_whatever_comes_and_goes() -> None:
         queues.take()
     left = sum(queues.waiting.values())
     assert len(queues.take_many(left + 10)) == left
+
+
+def test_queues_of_accounts_that_are_held_back_are_left_out_until_they_are_not() -> None:
+    queues = Queues()
+    queues.waiting.update({"recoq.high.1": 10, "recoq.normal.1": 10, "recoq.low.1": 10, "recoq.low.2": 10})
+    queues.cycle.leave_out([1, 1 + ACCOUNT_SHARDS])
+    assert set(queues.take_many(10)) == {"recoq.low.2"}
+    assert queues.take() is None
+    queues.cycle.leave_out([])
+    assert Counter(queues.take_many(100)) == {"recoq.high.1": 10, "recoq.normal.1": 10, "recoq.low.1": 10}
 
 
 def test_recovery_and_deployments_are_served_under_load() -> None:

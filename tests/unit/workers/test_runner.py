@@ -24,6 +24,8 @@ from store.task_recovery import TaskRecovery
 from store.telemetry.series import ENDED, STAGE_SECONDS
 from store.telemetry.telemetry import Telemetry
 from workers.errors import TaskFailure
+from workers.fetch import FetchError
+from workers.fetch_ahead import FetchAhead, Fetched
 from workers.handlers import Steps
 from workers.in_hand import InHand
 from workers.leases import Leases
@@ -47,15 +49,17 @@ class Handler:
     given_up: list[str] = field(default_factory=list)
     batch: "Future[None] | None" = None
     network: Future[None] | None = None
+    fetched: list[Fetched] = field(default_factory=list)
 
     def loading(self, task: ClaimedTask) -> Future[None] | None:
         return None if self.network is None or self.network.done() else self.network
 
-    def answer(self, task: ClaimedTask, stopwatch: Stopwatch) -> Steps:
+    def answer(self, task: ClaimedTask, fetched: Fetched, stopwatch: Stopwatch) -> Steps:
         if self.batch is not None:
             yield self.batch
             self.batch.result(20)
         self.asked.append(task.id)
+        self.fetched.append(dict(fetched))
         time.sleep(self.seconds)
         stopwatch.lap(Stage.DECODE)
         if isinstance(self.outcome, Exception):
@@ -67,6 +71,22 @@ class Handler:
 
 
 @dataclass
+class Fetcher:
+    """Gives each URL itself as its image once it is let to; ``started`` are those asked for."""
+
+    released: threading.Event = field(default_factory=threading.Event)
+    started: list[str] = field(default_factory=list)
+    errors: dict[str, Exception] = field(default_factory=dict)
+
+    def fetch(self, url: str) -> bytes:
+        self.started.append(url)
+        assert self.released.wait(20)
+        if url in self.errors:
+            raise self.errors[url]
+        return url.encode()
+
+
+@dataclass
 class Worker:
     client: redis.Redis
     settings: Settings
@@ -75,10 +95,13 @@ class Worker:
     recovery: TaskRecovery
     leases: Leases
     telemetry: Telemetry
+    fetches: FetchAhead = field(init=False)
     in_hand: InHand = field(default_factory=InHand)
+    fetcher: Fetcher = field(default_factory=Fetcher)
 
     def runner(self, handler: Handler) -> TaskRunner:
-        handlers = {TaskKind.DEPLOYMENT: handler}
+        handlers = {TaskKind.DEPLOYMENT: handler, TaskKind.RECOGNITION: handler}
+        self.fetches = FetchAhead(self.fetcher, 4)
         return TaskRunner(
             self.settings,
             "w1",
@@ -88,10 +111,15 @@ class Worker:
             signs=VitalSigns(self.telemetry),
             in_hand=self.in_hand,
             set_aside=SetAside(self.leases, 2),
+            fetches=self.fetches,
         )
 
     def submit(self) -> str:
         return self.ledger.submit(NewTask(ACCOUNT, TaskKind.DEPLOYMENT, {"network_id": 5}))
+
+    def submit_urls(self, *urls: str, account_id: int = ACCOUNT) -> str:
+        inputs = [{"source": {"url": url}} for url in urls]
+        return self.ledger.submit(NewTask(account_id, TaskKind.RECOGNITION, {"network_id": 5, "inputs": inputs}))
 
     def get(self, task_id: str) -> TaskRecord:
         return self.ledger.get(ACCOUNT, task_id)
@@ -111,7 +139,9 @@ def worker(empty_redis: str) -> Iterator[Worker]:
         queue = TaskQueue(client, ledger)
         leases = Leases(ledger, settings.lease_seconds)
         leases.start()
-        yield Worker(client, settings, ledger, queue, TaskRecovery(client), leases, Telemetry(client))
+        worker = Worker(client, settings, ledger, queue, TaskRecovery(client), leases, Telemetry(client))
+        yield worker
+        worker.fetcher.released.set()
         leases.stop()
 
 
@@ -216,9 +246,9 @@ def test_tasks_of_one_message_wait_for_their_batches_together(worker: Worker) ->
 
 def test_what_becomes_of_one_task_of_a_message_leaves_the_others_alone(worker: Worker) -> None:
     class Moody(Handler):
-        def answer(self, task: ClaimedTask, stopwatch: Stopwatch) -> Steps:
+        def answer(self, task: ClaimedTask, fetched: Fetched, stopwatch: Stopwatch) -> Steps:
             self.outcome = outcomes[task.id]
-            return (yield from super().answer(task, stopwatch))
+            return (yield from super().answer(task, fetched, stopwatch))
 
     bad, good, late, gone = (worker.submit() for _ in range(4))
     worker.ledger.cancel(ACCOUNT, gone)
@@ -245,7 +275,7 @@ def test_last_attempt_is_made_alone(worker: Worker) -> None:
     running, release, runner_saw = threading.Event(), threading.Event(), []
 
     class Meeting(Handler):
-        def answer(self, task: ClaimedTask, stopwatch: Stopwatch) -> Steps:
+        def answer(self, task: ClaimedTask, fetched: Fetched, stopwatch: Stopwatch) -> Steps:
             yield from ()
             runner_saw.append(task.id)
             running.set()
@@ -346,7 +376,7 @@ def test_task_whose_network_is_being_loaded_takes_no_thread(worker: Worker) -> N
 
 def test_wait_for_a_network_counts_as_its_load(worker: Worker) -> None:
     class Loads(Handler):
-        def answer(self, task: ClaimedTask, stopwatch: Stopwatch) -> bytes:
+        def answer(self, task: ClaimedTask, fetched: Fetched, stopwatch: Stopwatch) -> bytes:
             stopwatch.lap(Stage.LOAD)
             return b"{}"
 
@@ -369,3 +399,106 @@ def test_stop_hands_back_what_waits_for_a_network(worker: Worker) -> None:
     handler.network.set_result(None)
     assert handler.asked == []
     assert worker.ledger.claim(task_id, "w2", 60, 2).attempt == 1
+
+
+def test_task_whose_image_is_being_fetched_takes_no_thread(worker: Worker) -> None:
+    task_id, handler = worker.submit_urls("http://a/1", "http://a/2", "http://a/1"), Handler()
+    worker.runner(handler).run(task_id)  # returns
+    time.sleep(2 * worker.settings.lease_seconds)
+    assert Reconciler(worker.recovery, worker.queue).reconcile_once() == 0  # it keeps its lease
+    assert handler.asked == []
+    worker.fetcher.released.set()
+    assert wait_until_ended(worker, task_id).status == "success"
+    assert handler.fetched == [{"http://a/1": b"http://a/1", "http://a/2": b"http://a/2"}]
+    stages = orjson.loads(worker.client.hget(f"recoq:task:{task_id}", "stages"))
+    assert stages["fetch"] >= 2000 * worker.settings.lease_seconds
+
+
+def test_image_is_fetched_when_the_network_is_there(worker: Worker) -> None:
+    task_id, handler = worker.submit_urls("http://a/1"), Handler(network=Future())
+    worker.fetcher.released.set()
+    worker.runner(handler).run(task_id)
+    assert worker.fetcher.started == []  # it would have to be kept for as long as the load takes
+    assert handler.network is not None
+    handler.network.set_result(None)
+    assert wait_until_ended(worker, task_id).status == "success"
+    assert worker.fetcher.started == ["http://a/1"]
+
+
+def test_task_waits_again_when_its_network_has_left_meanwhile(worker: Worker) -> None:
+    task_id, handler = worker.submit_urls("http://a/1"), Handler()
+    worker.runner(handler).run(task_id)
+    handler.network = network = Future()
+    worker.fetcher.released.set()
+    time.sleep(0.1)
+    assert handler.asked == []
+    assert len(worker.leases.held_now()) == 1
+    network.set_result(None)
+    assert wait_until_ended(worker, task_id).status == "success"
+    assert worker.fetcher.started == ["http://a/1"]
+
+
+def test_images_behind_one_that_cannot_be_had_are_not_fetched(worker: Worker) -> None:
+    task_id, handler = worker.submit_urls("http://a/1", "http://a/2", "http://a/3"), Handler()
+    worker.fetcher.errors["http://a/2"] = error = FetchError("It is not there.")
+    worker.fetcher.released.set()
+    worker.runner(handler).run(task_id)
+    wait_until_ended(worker, task_id)
+    assert handler.fetched == [{"http://a/1": b"http://a/1", "http://a/2": error}]
+
+
+def test_account_that_uses_its_share_of_the_fetches_is_held_back_alone(worker: Worker) -> None:
+    slow = [worker.submit_urls(f"http://a/{number}") for number in range(3)]
+    other = worker.submit_urls("http://b/1", account_id=2)
+    runner = worker.runner(Handler())
+    runner.run(*slow, other)
+    assert worker.fetcher.started == ["http://a/0", "http://a/1", "http://b/1"]
+    assert set(worker.fetches.held_back()) == {ACCOUNT}
+    worker.fetcher.released.set()
+    assert {wait_until_ended(worker, task_id).status for task_id in slow} == {"success"}
+    assert not worker.fetches.held_back()
+
+
+def test_fetched_image_keeps_its_place_until_a_thread_goes_on_with_it(worker: Worker) -> None:
+    ids, batch = [worker.submit_urls(f"http://a/{number}") for number in range(6)], Future[None]()
+    worker.fetcher.released.set()
+    runner = worker.runner(Handler(batch=batch))
+    runner.run(*ids)
+    time.sleep(0.2)
+    assert len(worker.fetcher.started) == 4  # two threads wait for their batch, and two fetched images for a thread
+    batch.set_result(None)
+    assert {wait_until_ended(worker, task_id).status for task_id in ids} == {"success"}
+
+
+def test_task_for_which_there_is_no_room_is_put_off_and_waits_in_no_thread(worker: Worker) -> None:
+    ids = [worker.submit_urls(f"http://a/{number}") for number in range(7)]  # two fetch, four wait
+    runner = worker.runner(Handler())
+    runner.run(*ids)
+    assert len(worker.leases.held_now()) == 6
+    time.sleep(1.5 * worker.settings.lease_seconds)
+    worker.fetcher.released.set()
+    assert Reconciler(worker.recovery, worker.queue).reconcile_once() == 1
+    runner.run(ids[6])
+    assert {wait_until_ended(worker, task_id).status for task_id in ids} == {"success"}
+    assert worker.client.hget(f"recoq:task:{ids[6]}", "attempts") == b"1"
+
+
+def test_last_attempt_fetches_its_image_as_well(worker: Worker) -> None:
+    task_id, handler = worker.submit_urls("http://a/1"), Handler()
+    worker.ledger.claim(task_id, "dead", -1, 2)
+    worker.fetcher.released.set()
+    worker.runner(handler).run(task_id)
+    assert worker.get(task_id).status == "success"
+    assert handler.fetched == [{"http://a/1": b"http://a/1"}]
+
+
+def test_stop_hands_back_what_waits_for_an_image_at_once(worker: Worker) -> None:
+    task_id, handler = worker.submit_urls("http://a/1"), Handler()
+    runner = worker.runner(handler)
+    runner.run(task_id)
+    Reconciler(worker.recovery, worker.queue).hand_back(runner.give_up_waiting())
+    assert worker.leases.held_now() == []
+    assert worker.ledger.claim(task_id, "w2", 60, 2).attempt == 1
+    worker.fetcher.released.set()
+    assert runner.stop() == []
+    assert handler.asked == []

@@ -1,5 +1,7 @@
-"""What waits for a network without a thread: bounded in number and bytes, and never lost."""
+"""What waits for a network or an image without a thread: bounded in number and bytes, and never lost."""
 
+import threading
+import time
 from concurrent.futures import Future
 
 import pytest
@@ -10,10 +12,10 @@ from store.task_ledger import TaskLedger
 from store.task_records import ClaimedTask
 from workers import set_aside
 from workers.leases import Leases
-from workers.set_aside import SetAside
+from workers.set_aside import GoOn, SetAside
 
 
-def task(number: int, inputs: list[bytes]) -> ClaimedTask:
+def task(number: int) -> ClaimedTask:
     return ClaimedTask(
         id=str(number),
         account_id=1,
@@ -21,7 +23,7 @@ def task(number: int, inputs: list[bytes]) -> ClaimedTask:
         attempt=1,
         fence=1,
         request={},
-        inputs=inputs,
+        inputs=[],
         queued_seconds=0.0,
     )
 
@@ -34,17 +36,21 @@ def leases(redis_url: str) -> Leases:
 def test_no_more_tasks_are_kept_than_may_be(leases: Leases, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(set_aside, "MOST_TASKS", 2)
     kept, network = SetAside(leases, 1), Future[None]()
-    assert [kept.take(task(number, []), network, lambda: None) for number in range(3)] == [True, True, False]
+    assert [kept.take(task(number), 0, network, lambda: False) for number in range(3)] == [True, True, False]
     assert len(leases.held_now()) == 2
 
 
 def test_no_more_bytes_are_kept_than_may_be_until_tasks_go_on(leases: Leases, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(set_aside, "MOST_BYTES", 10)
     kept, network, done = SetAside(leases, 1), Future[None](), list[int]()
-    assert kept.take(task(1, [b"12345", b"67890"]), network, lambda: done.append(1))
-    assert not kept.take(task(2, [b"1"]), network, lambda: done.append(2))
+
+    def go_on(number: int) -> GoOn:
+        return lambda: bool(done.append(number))
+
+    assert kept.take(task(1), 10, network, go_on(1))
+    assert not kept.take(task(2), 1, network, go_on(2))
     network.set_result(None)
-    assert kept.take(task(3, [b"1"]), network, lambda: done.append(3))  # at once: it is there
+    assert kept.take(task(3), 1, network, go_on(3))  # at once: it is there
     assert kept.close() == []
     assert done == [1, 3]
     assert leases.held_now() == []
@@ -53,17 +59,57 @@ def test_no_more_bytes_are_kept_than_may_be_until_tasks_go_on(leases: Leases, mo
 def test_task_that_fails_unexpectedly_lets_go_of_its_lease(leases: Leases, caplog: pytest.LogCaptureFixture) -> None:
     kept, network = SetAside(leases, 1), Future[None]()
 
-    def fail() -> None:
+    def fail() -> bool:
         raise ValueError("unexpected")
 
-    kept.take(task(1, []), network, fail)
+    kept.take(task(1), 0, network, fail)
     network.set_result(None)
     kept.close()
     assert leases.held_now() == []
     assert "Task 1 could not go on." in caplog.text
 
 
+def test_task_that_waits_again_keeps_its_lease(leases: Leases) -> None:
+    kept, network, image, went_on = SetAside(leases, 2), Future[None](), Future[None](), threading.Event()
+
+    def wait_again() -> bool:
+        went_on.set()
+        return kept.take(task(1), 0, image, lambda: False)
+
+    kept.take(task(1), 0, network, wait_again)
+    network.set_result(None)
+    assert went_on.wait(20)
+    while not kept._waiting:
+        time.sleep(0.01)
+    assert leases.held_now() == [task(1)]
+    image.set_result(None)
+    kept.close()
+    assert leases.held_now() == []
+
+
+def test_waiting_is_not_running(leases: Leases) -> None:
+    kept, network, release = SetAside(leases, 1), Future[None](), threading.Event()
+    kept.take(task(1), 0, network, lambda: not release.wait(20))
+    time.sleep(0.05)
+    assert leases.longest_seconds() == 0
+    network.set_result(None)
+    while not leases.longest_seconds():
+        time.sleep(0.01)
+    release.set()
+    kept.close()
+
+
+def test_what_is_given_up_does_not_go_on(leases: Leases) -> None:
+    kept, network, done = SetAside(leases, 1), Future[None](), list[int]()
+    kept.take(task(1), 0, network, lambda: bool(done.append(1)))
+    assert kept.give_up() == [task(1)]
+    assert leases.held_now() == []
+    network.set_result(None)
+    assert kept.close() == []
+    assert done == []
+
+
 def test_nothing_is_kept_after_the_end(leases: Leases) -> None:
     kept = SetAside(leases, 1)
     assert kept.close() == []
-    assert not kept.take(task(1, []), Future[None](), lambda: None)
+    assert not kept.take(task(1), 0, Future[None](), lambda: False)
