@@ -1,5 +1,7 @@
 """``python -m workers``: one worker process, as ``recoq worker`` starts it."""
 
+import logging
+import os
 import sys
 
 from config.settings import SettingsError, read_settings
@@ -18,4 +20,10 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    status = main()
+    logging.shutdown()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    # A network may still be loading, for tasks that were handed back. Its thread is inside torch, which would abort the
+    # process if the interpreter were taken down around it.
+    os._exit(status)
