@@ -37,7 +37,6 @@ DEPLOYMENT_QUEUE = "recoq.deployment"
 RECOVERY_QUEUE = "recoq.recovery"  # tasks that a worker or a message was lost for: they have waited already
 WEBHOOK_QUEUE = "recoq.webhooks"  # read by processes of its own, so that slow receivers never slow inference
 WEBHOOK_TASK_NAME = "recoq.deliver_webhook"
-TOGETHER_HEADER = "recoq_together"  # of the messages of tasks that one thread may run together
 ACCOUNT_SHARDS = 16
 
 

@@ -34,7 +34,7 @@ def submit_call(new: NewTask, limits: bytes) -> Call:
     arguments: list[Any] = [TASK_PREFIX, INPUTS_PREFIX, new.account_id, new.kind.value, new.queue]
     arguments += [orjson.dumps(new.request), new.request.get("version_id", ""), limits]
     arguments += [new.network_id, PENDING_PREFIX]
-    arguments += [message_template(new.kind, new.queue, together=new.together), ID_PLACEHOLDER, TAG_PLACEHOLDER]
+    arguments += [message_template(new.kind, new.queue), ID_PLACEHOLDER, TAG_PLACEHOLDER]
     return keys, [*arguments, orjson.dumps(_options(new)), *new.inputs]
 
 

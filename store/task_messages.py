@@ -11,7 +11,7 @@ from uuid import uuid4
 
 from celery import Celery
 
-from config.queues import CELERY_TASK_NAMES, TOGETHER_HEADER, TaskKind
+from config.queues import CELERY_TASK_NAMES, TaskKind
 
 ID_PLACEHOLDER = "@TASK_ID@"
 TAG_PLACEHOLDER = "@TAG@"
@@ -20,7 +20,7 @@ _QUEUE_PLACEHOLDER = "@QUEUE@"
 
 
 @cache
-def _template(kind: TaskKind, *, together: bool) -> str:
+def _template(kind: TaskKind) -> str:
     """Return what Celery and kombu's Redis transport would put into a queue, with placeholders."""
     with Celery("recoq", broker="memory://", set_as_current=False) as app, app.connection_for_write() as connection:
         app.send_task(
@@ -29,7 +29,6 @@ def _template(kind: TaskKind, *, together: bool) -> str:
             task_id=ID_PLACEHOLDER,  # by which the ledger knows the message
             queue=_QUEUE_PLACEHOLDER,
             ignore_result=True,
-            headers={TOGETHER_HEADER: True} if together else {},
             connection=connection,
         )
         channel = connection.default_channel
@@ -41,15 +40,12 @@ def _template(kind: TaskKind, *, together: bool) -> str:
     return json.dumps(message, separators=(",", ":"))
 
 
-def message_template(kind: TaskKind, queue: str, *, together: bool) -> str:
-    """Return the message of a task in ``queue``, for a script that puts in ID and tag.
-
-    ``together`` tells a worker that one thread may run it together with others.
-    """
-    return _template(kind, together=together).replace(_QUEUE_PLACEHOLDER, queue)
+def message_template(kind: TaskKind, queue: str) -> str:
+    """Return the message of a task in ``queue``, for a script that puts in ID and tag."""
+    return _template(kind).replace(_QUEUE_PLACEHOLDER, queue)
 
 
 def message(kind: TaskKind, queue: str, task_id: str) -> str:
-    """Return the message of this task alone in ``queue``; two of the same task are two deliveries."""
-    template = message_template(kind, queue, together=False)
+    """Return the message of this task in ``queue``; two of the same task are two deliveries."""
+    template = message_template(kind, queue)
     return template.replace(ID_PLACEHOLDER, task_id).replace(TAG_PLACEHOLDER, str(uuid4()))

@@ -82,12 +82,6 @@ class NewTask:
         return queue_of(self.kind, self.priority, self.account_id)
 
     @property
-    def together(self) -> bool:
-        """Whether one thread of a worker may run it together with others: if no image of it has to be fetched."""
-        inputs = self.request.get("inputs", ())
-        return self.kind is not TaskKind.DEPLOYMENT and all("url" not in each["source"] for each in inputs)
-
-    @property
     def network_id(self) -> int:
         """The network that it needs; 0 if the request names none."""
         return network_of(self.request)

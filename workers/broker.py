@@ -1,9 +1,8 @@
 """kombu's Redis transport and Celery's consumer as a worker needs them: sparing, and able to outlive their Redis.
 
 Celery spends most of a millisecond of CPU time on a message, which is more than a task costs otherwise. So messages
-that wait one behind the other in a queue are delivered as one, whose Celery task gets the IDs of all of them; but for
-those of tasks that fetch their images, which may take long and should not keep others waiting. What a worker takes is
-bounded by the tasks that it has in hand, not by messages.
+that wait one behind the other in a queue are delivered as one, whose Celery task gets the IDs of all of them. What a
+worker takes is bounded by the tasks that it has in hand, not by messages.
 
 When the broker goes away, kombu 5.7 may ask a channel for connection parameters after the channel lost its connection;
 the ``AttributeError`` that follows ends the whole worker. As a connection error, which it is, Celery's consumer

@@ -5,7 +5,9 @@ from typing import Any
 
 import orjson
 
-from config.queues import TOGETHER_HEADER
+from config.queues import CELERY_TASK_NAMES, TaskKind
+
+ALONE = CELERY_TASK_NAMES[TaskKind.DEPLOYMENT]  # it keeps its thread for minutes
 
 Delivery = dict[str, Any]
 """A message as kombu takes it, and beside it, as ``originals``, those that it stands for as they were in the queue."""
@@ -26,8 +28,8 @@ def grouped(messages: Sequence[bytes]) -> list[Delivery]:
 
 
 def _may_join(one: Delivery, other: Delivery) -> bool:
-    ours, theirs = one["headers"], other["headers"]
-    return bool(ours.get(TOGETHER_HEADER) and theirs.get(TOGETHER_HEADER) and ours["task"] == theirs["task"])
+    ours, theirs = one["headers"]["task"], other["headers"]["task"]
+    return bool(ours == theirs != ALONE)
 
 
 def _joined(one: str, other: str) -> str:

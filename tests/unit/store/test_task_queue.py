@@ -10,7 +10,7 @@ import redis
 from celery import Celery
 
 from config.celery_options import celery_options
-from config.queues import RECOVERY_QUEUE, TOGETHER_HEADER, Priority, TaskKind
+from config.queues import RECOVERY_QUEUE, Priority, TaskKind
 from config.settings import read_settings
 from store.errors import Unavailable
 from store.redis_connection import connect
@@ -51,7 +51,6 @@ def test_accepted_task_is_announced_as_celery_would(client: redis.Redis, ledger:
         task_id=task_id,
         queue=QUEUE,
         ignore_result=True,
-        headers={TOGETHER_HEADER: True},
     )
     theirs, ours = (json.loads(raw) for raw in client.lrange(QUEUE, 0, -1))
     assert constant(ours["headers"]) == constant(theirs["headers"])

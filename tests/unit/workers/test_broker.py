@@ -1,9 +1,8 @@
 """A worker takes several messages in one round trip, delivers them as one, and takes no more than it has room for."""
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import replace
-from typing import Any
 
 import orjson
 import pytest
@@ -11,11 +10,12 @@ import redis
 from kombu import Connection, Consumer, Message
 from kombu.asynchronous import Hub, set_event_loop
 
-from config.queues import WORKER_QUEUES, Priority, TaskKind, queue_of
+from config.queues import DEPLOYMENT_QUEUE, RECOVERY_QUEUE, WORKER_QUEUES, Priority, TaskKind, queue_of
 from config.settings import read_settings
 from store.redis_connection import connect
 from store.task_ledger import TaskLedger
-from store.task_records import NewTask
+from store.task_queue import TaskQueue
+from store.task_records import FreeTask, NewTask
 from workers.celery_app import LARGEST_GROUP, create_celery_app, most_at_once
 from workers.gathering import Gathering
 from workers.in_hand import InHand
@@ -53,18 +53,10 @@ def broker(
         yield connection
 
 
-STAGED = {"inputs": [{"source": {"staged": 0}}]}
-FETCHED = {"inputs": [{"source": {"url": "http://example.com/a.jpg"}}]}
-
-
 def submit(
-    client: redis.Redis,
-    count: int,
-    request: Mapping[str, Any] = STAGED,
-    priority: Priority = Priority.NORMAL,
-    account_id: int = ACCOUNT,
+    client: redis.Redis, count: int, priority: Priority = Priority.NORMAL, account_id: int = ACCOUNT
 ) -> list[str]:
-    ledger = TaskLedger(client, 60)
+    ledger, request = TaskLedger(client, 60), {"inputs": [{"source": {"staged": 0}}]}
     return [ledger.submit(NewTask(account_id, TaskKind.RECOGNITION, request, [b""], priority)) for _ in range(count)]
 
 
@@ -72,10 +64,10 @@ def ids_of(messages: list[Message]) -> list[list[str]]:
     return [message.decode()[0] for message in messages]
 
 
-def received(broker: Connection, prefetch: int) -> list[Message]:
+def received(broker: Connection, prefetch: int, queue: str = QUEUE) -> list[Message]:
     """What a worker with this many threads has in hand after one turn of its loop."""
     messages: list[Message] = []
-    consumer = Consumer(broker.default_channel, [broker.SimpleQueue(QUEUE).queue], on_message=messages.append)
+    consumer = Consumer(broker.default_channel, [broker.SimpleQueue(queue).queue], on_message=messages.append)
     consumer.qos(prefetch_count=prefetch)
     consumer.consume()
     broker.drain_events(timeout=10)
@@ -88,9 +80,16 @@ def test_messages_behind_the_first_come_along_as_one_in_order(client: redis.Redi
     assert client.llen(QUEUE) == 10 - LARGEST_GROUP
 
 
-def test_tasks_that_fetch_are_run_by_threads_of_their_own(client: redis.Redis, broker: Connection) -> None:
-    ids = submit(client, 2) + submit(client, 2, FETCHED) + submit(client, 2)
-    assert ids_of(received(broker, 32)) == [ids[:2], [ids[2]], [ids[3]], ids[4:]]
+def test_deployments_are_run_by_threads_of_their_own(client: redis.Redis, broker: Connection) -> None:
+    ledger = TaskLedger(client, 60)
+    ids = [ledger.submit(NewTask(ACCOUNT, TaskKind.DEPLOYMENT, {"network_id": 1})) for _ in range(2)]
+    assert ids_of(received(broker, 32, DEPLOYMENT_QUEUE)) == [[ids[0]], [ids[1]]]
+
+
+def test_lost_tasks_come_along_as_one_as_well(client: redis.Redis, broker: Connection) -> None:
+    free = [FreeTask(str(number), TaskKind.RECOGNITION) for number in range(3)]
+    TaskQueue(client, TaskLedger(client, 60)).resume(free)
+    assert ids_of(received(broker, 32, RECOVERY_QUEUE)) == [[task.id for task in free]]
 
 
 @pytest.mark.parametrize("room", [1, 2])
