@@ -68,6 +68,7 @@ class TaskLedger:
         self._renew = ledger_script(redis, "clock", "when_full", "renew")
         self._find_overdue = ledger_script(redis, "clock", "find_overdue")
         self._postpone = ledger_script(redis, "when_full", "postpone")
+        self._count_attempt = ledger_script(redis, "when_full", "count_attempt")
 
     def check(self) -> None:
         """Raise ``Unavailable`` unless Redis answers, and will keep what it is told."""
@@ -266,3 +267,8 @@ class TaskLedger:
         """Let a task be tried again when its lease has run out, as if it had not been tried now."""
         with redis_errors_as_unavailable():
             self._postpone(keys=[TASK_PREFIX + claimed.id], args=[claimed.fence])
+
+    def count_attempt(self, claimed: ClaimedTask) -> bool:
+        """Count an attempt that was postponed and is made now; false if the task is not this worker's any more."""
+        with redis_errors_as_unavailable():
+            return bool(self._count_attempt(keys=[TASK_PREFIX + claimed.id], args=[claimed.fence]))

@@ -33,7 +33,7 @@ class FetchAhead:
         """Fetch the images of a task once there is a place for it, which it holds until ``end``."""
 
         def fetch() -> None:
-            fetched.set_result(self.fetch_now(task))
+            fetched.set_result(self._fetch(task))
 
         def start() -> None:
             try:
@@ -48,8 +48,11 @@ class FetchAhead:
         """Leave the place of a task to others."""
         self._places.give_back(task.account_id)
 
-    def fetch_now(self, task: ClaimedTask) -> Fetched:
-        """Fetch the images of a task in this thread, without a place."""
+    def held_back(self) -> Collection[int]:
+        """Return the accounts of whose tasks a worker should take no more for now."""
+        return self._places.waiting()
+
+    def _fetch(self, task: ClaimedTask) -> Fetched:
         fetched: dict[str, bytes | Exception] = {}
         for url in task.image_urls:
             try:
@@ -58,7 +61,3 @@ class FetchAhead:
                 fetched[url] = error
                 break
         return fetched
-
-    def held_back(self) -> Collection[int]:
-        """Return the accounts of whose tasks a worker should take no more for now."""
-        return self._places.waiting()

@@ -93,13 +93,10 @@ class TaskRunner:
             elif isinstance(claim, AttemptsExhausted):
                 self._give_up(claim)
             elif claim is not None:
-                run = TaskRun(claim, self._handlers[claim.kind])
-                if alone or not self._must_wait(run):
+                run = TaskRun(claim, self._handlers[claim.kind], is_alone=alone)
+                if not self._must_wait(run):
                     runs.append(run)
         with self._leases.held(*(run.task for run in runs)):
-            for run in runs:
-                if run.has_to_fetch:
-                    run.fetched.update(self._fetches.fetch_now(run.task))
             self._answer(runs)
         return suspects
 
@@ -109,6 +106,8 @@ class TaskRunner:
         Where there is no room for more that wait, the thread is to wait for the network. But no thread waits for image
         servers: a task that names some is put off.
         """
+        if run.is_alone:
+            return self._fetches_before_last_attempt(run)
         loading = self._handlers[run.task.kind].loading(run.task)
         if loading is not None:
             waits = self._set_aside.take(run.task, run.nbytes, loading, partial(self._network_is_there, run))
@@ -121,6 +120,17 @@ class TaskRunner:
                 self._ledger.postpone(run.task)
             return True
         return waits
+
+    def _fetches_before_last_attempt(self, run: TaskRun) -> bool:
+        """Tell whether the last attempt of a task has to wait for its images.
+
+        Until they are there it does not count: others run meanwhile, and may bring the process down.
+        """
+        if not run.has_to_fetch:
+            return False
+        self._ledger.postpone(run.task)
+        self._has_begun_to_fetch(run)  # or it stays put off, for want of room
+        return True
 
     def _has_begun_to_fetch(self, run: TaskRun) -> bool:
         fetched = Future[Fetched]()
@@ -145,8 +155,9 @@ class TaskRunner:
         if self._must_wait(run):
             return True
         try:
-            with self._gate.side_by_side():
-                self._answer(deque([run]))
+            with self._gate.alone() if run.is_alone else self._gate.side_by_side():
+                if not run.is_alone or self._ledger.count_attempt(run.task):
+                    self._answer(deque([run]))
         except Unavailable as error:
             logger.warning("Task %s waits for a backing service: %s", run.task.id, error)
         return False

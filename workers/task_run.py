@@ -27,11 +27,12 @@ class TaskRun:
     """A claimed task that is being run; the only place where unexpected errors are caught.
 
     After each ``go_on``, it waits for ``batch``, or has an ``outcome``, or is ``postponed``. Before the first, what its
-    image URLs lead to has to be put into ``fetched``.
+    image URLs lead to has to be put into ``fetched``. One that ``is_alone`` must have the process for itself.
     """
 
-    def __init__(self, task: ClaimedTask, handler: TaskHandler) -> None:
+    def __init__(self, task: ClaimedTask, handler: TaskHandler, *, is_alone: bool = False) -> None:
         self.task = task
+        self.is_alone = is_alone
         self.stopwatch = Stopwatch()
         self.batch: Future[Any] | None = None
         self.outcome: Outcome | None = None

@@ -1,7 +1,7 @@
 """Clients as applications are: they post, take note of what was accepted, and try again when they are told to.
 
-Each post has an idempotency key, so that trying again makes no second task; some wait for their answer, some cancel,
-some have a webhook.
+Each post has an idempotency key, so that trying again makes no second task; some name their image by URL, some wait for
+their answer, some cancel, some have a webhook.
 """
 
 import contextlib
@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 import httpx
 
-from tests.chaos.fleet import IMAGES, INFERENCE, Fleet
+from tests.chaos.fleet import IMAGE_FILES, IMAGES, INFERENCE, Fleet
 
 PAUSE_SECONDS = 0.5
 SHORTEST_SECONDS = 15.0  # a short run is stretched, so that there is time for faults
@@ -20,6 +20,7 @@ MANY = 2000
 FIELD = "inputs[0]image.source"
 WAITING = 3  # one in so many posts waits for its answer
 TELLING = 4  # one in so many tasks has a webhook
+FETCHED = 5  # one in so many images is fetched by a worker
 CANCELLING = 10  # one in so many tasks is cancelled at once, if the service can be reached
 
 
@@ -30,6 +31,7 @@ class Clients:
     fleet: Fleet
     count: int
     webhook_url: str
+    images_url: str  # of the folder of all images
     threads: int = 12
     accepted: dict[str, int] = field(default_factory=dict)  # task ID to the index of its image
     cancelled: set[str] = field(default_factory=set)
@@ -80,10 +82,14 @@ class Clients:
         if number % WAITING == 0:
             headers["Prefer"] = "wait=1"
         data = {"webhook": json.dumps({"url": self.webhook_url})} if number % TELLING == 0 else {}
+        files, index = {}, number % len(IMAGES)
+        if number % FETCHED == 0:
+            data[FIELD] = f"{self.images_url}/{IMAGE_FILES[index].name}"
+        else:
+            files[FIELD] = ("image.jpg", IMAGES[index])
         while True:
             start = time.monotonic()
             try:
-                files = {FIELD: ("image.jpg", IMAGES[number % len(IMAGES)])}
                 response = http.post(INFERENCE, files=files, data=data, headers=headers)
             except httpx.TransportError:
                 time.sleep(PAUSE_SECONDS)

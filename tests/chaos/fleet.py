@@ -29,7 +29,8 @@ from tests.service import service_environment
 
 MODEL = "shapes-v1"
 INFERENCE = f"/recognition/public/{MODEL}/inference"
-IMAGES = [path.read_bytes() for path in sorted(IMAGES_FOLDER.glob("*.jpg"))]
+IMAGE_FILES = sorted(IMAGES_FOLDER.glob("*.jpg"))
+IMAGES = [path.read_bytes() for path in IMAGE_FILES]
 START_SECONDS = 120.0
 POLL_SECONDS = 0.02
 LOOPBACK = "127.0.0.0/8"

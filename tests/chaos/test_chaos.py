@@ -17,10 +17,12 @@ import httpx
 import pytest
 from standardwebhooks.webhooks import Webhook as Verifier
 
+from demo import IMAGES_FOLDER
 from store.webhook_ledger import BESIDE_SENDING_SECONDS
 from tests.chaos.clients import FIELD, Clients
 from tests.chaos.fleet import IMAGES, INFERENCE, Fleet, running_fleet
 from tests.chaos.monkey import Fault, Monkey
+from tests.integration.file_server import served
 from tests.integration.tasks import result
 from tests.receiver import Message, receiving
 
@@ -135,11 +137,12 @@ def test_every_accepted_task_ends_once_with_the_right_answer(
         running_fleet(tmp_path / "fleet", workers=2, append_fsync=append_fsync) as fleet,
         fleet.http() as http,
         receiving() as receiver,
+        served(IMAGES_FOLDER) as images_url,
     ):
         secret = http.post("/accounts/me/webhook-secret").json()["secret"]
         fleet.webhooks.start()
         right = answers_in_calm(http)
-        clients, monkey = Clients(fleet, TASKS, receiver.url), Monkey(fleet, SEED)
+        clients, monkey = Clients(fleet, TASKS, receiver.url, images_url), Monkey(fleet, SEED)
         clients.start()
         monkey.start()
         clients.wait(FINISH_SECONDS)

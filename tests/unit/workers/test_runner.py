@@ -478,18 +478,53 @@ def test_task_for_which_there_is_no_room_is_put_off_and_waits_in_no_thread(worke
     time.sleep(1.5 * worker.settings.lease_seconds)
     worker.fetcher.released.set()
     assert Reconciler(worker.recovery, worker.queue).reconcile_once() == 1
+    assert {wait_until_ended(worker, task_id).status for task_id in ids[:6]} == {"success"}
     runner.run(ids[6])
-    assert {wait_until_ended(worker, task_id).status for task_id in ids} == {"success"}
+    assert wait_until_ended(worker, ids[6]).status == "success"
     assert worker.client.hget(f"recoq:task:{ids[6]}", "attempts") == b"1"
 
 
-def test_last_attempt_fetches_its_image_as_well(worker: Worker) -> None:
-    task_id, handler = worker.submit_urls("http://a/1"), Handler()
+def test_last_attempt_waits_for_its_image_beside_others_and_counts_when_it_is_made(worker: Worker) -> None:
+    task_id, mate, handler = worker.submit_urls("http://a/1"), worker.submit(), Handler()
+    worker.ledger.claim(task_id, "dead", -1, 2)
+    runner = worker.runner(handler)
+    runner.run(task_id)
+    runner.run(mate)  # nobody is kept out
+    assert handler.asked == [mate]
+    assert worker.client.hget(f"recoq:task:{task_id}", "attempts") == b"1"  # others may bring the process down
+    worker.fetcher.released.set()
+    assert wait_until_ended(worker, task_id).status == "success"
+    assert handler.fetched[1] == {"http://a/1": b"http://a/1"}
+    assert worker.client.hget(f"recoq:task:{task_id}", "attempts") == b"2"
+
+
+def test_last_attempt_with_an_image_to_fetch_is_made_alone(worker: Worker) -> None:
+    class Watching(Handler):
+        def answer(self, task: ClaimedTask, fetched: Fetched, stopwatch: Stopwatch) -> Steps:
+            was_alone.append(runner._gate._alone)
+            return (yield from super().answer(task, fetched, stopwatch))
+
+    was_alone: list[bool] = []
+    task_id = worker.submit_urls("http://a/1")
     worker.ledger.claim(task_id, "dead", -1, 2)
     worker.fetcher.released.set()
-    worker.runner(handler).run(task_id)
-    assert worker.get(task_id).status == "success"
-    assert handler.fetched == [{"http://a/1": b"http://a/1"}]
+    runner = worker.runner(Watching())
+    runner.run(task_id)
+    assert wait_until_ended(worker, task_id).status == "success"
+    assert was_alone == [True]
+
+
+def test_last_attempt_that_went_to_another_worker_is_not_made(worker: Worker) -> None:
+    task_id, handler = worker.submit_urls("http://a/1"), Handler()
+    worker.ledger.claim(task_id, "dead", -1, 2)
+    runner = worker.runner(handler)
+    runner.run(task_id)
+    expire_leases(worker)
+    assert worker.ledger.claim(task_id, "w2", 60, 2, alone=True).attempt == 2
+    worker.fetcher.released.set()
+    while worker.leases.held_now():
+        time.sleep(0.01)
+    assert handler.asked == []
 
 
 def test_stop_hands_back_what_waits_for_an_image_at_once(worker: Worker) -> None:
