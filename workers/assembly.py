@@ -51,7 +51,6 @@ class WorkerParts:
 
     runner: TaskRunner
     in_hand: InHand
-    fetches: FetchAhead
     batcher: Batcher
     leases: Leases
     reconciler: Reconciler
@@ -118,7 +117,7 @@ def assemble(settings: Settings, worker_name: str) -> WorkerParts:
     )
     reconciler = Reconciler(TaskRecovery(redis), TaskQueue(redis, ledger))
     pinned = PinnedNetworks(settings.pinned_networks, networks, network_runner)
-    return WorkerParts(runner, in_hand, fetches, batcher, leases, reconciler, Reporter(telemetry, pulse.beat), pinned)
+    return WorkerParts(runner, in_hand, batcher, leases, reconciler, Reporter(telemetry, pulse.beat), pinned)
 
 
 def _cache_bytes(settings: Settings, device: torch.device) -> int:

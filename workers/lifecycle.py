@@ -33,7 +33,7 @@ def serve(settings: Settings) -> int:
     require_current_schema(settings.database_url)
     name = f"{socket.gethostname()}-{os.getpid()}"
     parts = assemble(settings, name)
-    app = create_celery_app(settings, parts.runner.run, parts.in_hand, parts.fetches.held_back)
+    app = create_celery_app(settings, parts.runner.run, parts.in_hand, parts.runner.held_back)
     parts.leases.start()
     parts.reconciler.start()
     end_with_vital_threads()

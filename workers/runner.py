@@ -73,6 +73,10 @@ class TaskRunner:
         finally:
             self._in_hand.end(len(task_ids))
 
+    def held_back(self) -> set[int]:
+        """Return the accounts of whose tasks the worker should take no more for now: theirs wait for too much."""
+        return self._set_aside.crowded().union(self._fetches.held_back())
+
     def give_up_waiting(self) -> list[ClaimedTask]:
         """Return the tasks that were set aside, to be handed back."""
         return self._set_aside.give_up()

@@ -1,11 +1,13 @@
 """Keeps tasks whose network or images are on their way, so that they take no thread from those that could go on.
 
 Without it, networks that come and go and image servers that do not answer would keep all threads of a worker, and
-everyone else would wait for what is not theirs. What is set aside keeps its lease, and is bounded.
+everyone else would wait for what is not theirs. What is set aside keeps its lease, and is bounded: an account may have
+as much here as is left free, so that one alone has half, and another one still finds room.
 """
 
 import logging
 import threading
+from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
@@ -28,7 +30,8 @@ class SetAside:
     def __init__(self, leases: Leases, threads: int) -> None:
         self._leases = leases
         self._waiting: dict[tuple[str, int], tuple[ClaimedTask, int]] = {}  # with their bytes
-        self._bytes = 0
+        self._tasks_of = Counter[int]()  # by account
+        self._bytes_of = Counter[int]()
         self._is_closed = False
         self._lock = threading.Lock()
         self._pool = ThreadPoolExecutor(threads, "set-aside")
@@ -39,20 +42,26 @@ class SetAside:
         False, and nothing is kept, if there is no room for it.
         """
         with self._lock:
-            if self._is_closed or len(self._waiting) >= MOST_TASKS or self._bytes + nbytes > MOST_BYTES:
+            if self._is_closed or not self._has_room(task.account_id, nbytes):
                 return False
             self._waiting[task.id, task.fence] = task, nbytes
-            self._bytes += nbytes
+            self._tasks_of[task.account_id] += 1
+            self._bytes_of[task.account_id] += nbytes
             self._leases.hold(task, waits=True)
         ready.add_done_callback(lambda _: self._begin(task, go_on))
         return True
+
+    def crowded(self) -> set[int]:
+        """Return the accounts of which no more tasks can be kept for now."""
+        with self._lock:
+            return {account_id for account_id in self._tasks_of if not self._has_room(account_id, 1)}
 
     def give_up(self) -> list[ClaimedTask]:
         """Return the tasks that wait, which are not kept any more and whose leases are let go."""
         with self._lock:
             left = [task for task, _ in self._waiting.values()]
-            self._waiting.clear()
-            self._bytes = 0
+            for counted in (self._waiting, self._tasks_of, self._bytes_of):
+                counted.clear()
             for task in left:
                 self._leases.let_go(task)
         return left
@@ -65,12 +74,19 @@ class SetAside:
         self._pool.shutdown()
         return left
 
+    def _has_room(self, account_id: int, nbytes: int) -> bool:
+        free_tasks, free_bytes = MOST_TASKS - len(self._waiting), MOST_BYTES - self._bytes_of.total()
+        return self._tasks_of[account_id] < free_tasks and self._bytes_of[account_id] + nbytes <= free_bytes
+
     def _begin(self, task: ClaimedTask, go_on: GoOn) -> None:
         with self._lock:
             found = self._waiting.pop((task.id, task.fence), None)
             if found is None:
                 return  # given up
-            self._bytes -= found[1]
+            self._tasks_of[task.account_id] -= 1
+            self._bytes_of[task.account_id] -= found[1]
+            if not self._tasks_of[task.account_id]:
+                del self._tasks_of[task.account_id], self._bytes_of[task.account_id]
             self._pool.submit(self._run, task, go_on)
 
     def _run(self, task: ClaimedTask, go_on: GoOn) -> None:

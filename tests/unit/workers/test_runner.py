@@ -23,6 +23,7 @@ from store.task_records import ClaimedTask, NewTask, TaskRecord
 from store.task_recovery import TaskRecovery
 from store.telemetry.series import ENDED, STAGE_SECONDS
 from store.telemetry.telemetry import Telemetry
+from workers import set_aside
 from workers.errors import TaskFailure
 from workers.fetch import FetchError
 from workers.fetch_ahead import FetchAhead, Fetched
@@ -401,6 +402,18 @@ def test_stop_hands_back_what_waits_for_a_network(worker: Worker) -> None:
     assert worker.ledger.claim(task_id, "w2", 60, 2).attempt == 1
 
 
+def test_account_whose_tasks_wait_for_too_much_is_held_back(worker: Worker, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(set_aside, "MOST_TASKS", 2)
+    task_id, handler = worker.submit(), Handler(network=Future())
+    runner = worker.runner(handler)
+    runner.run(task_id)
+    assert runner.held_back() == {ACCOUNT}
+    assert handler.network is not None
+    handler.network.set_result(None)
+    wait_until_ended(worker, task_id)
+    assert not runner.held_back()
+
+
 def test_task_whose_image_is_being_fetched_takes_no_thread(worker: Worker) -> None:
     task_id, handler = worker.submit_urls("http://a/1", "http://a/2", "http://a/1"), Handler()
     worker.runner(handler).run(task_id)  # returns
@@ -453,10 +466,10 @@ def test_account_that_uses_its_share_of_the_fetches_is_held_back_alone(worker: W
     runner = worker.runner(Handler())
     runner.run(*slow, other)
     assert worker.fetcher.started == ["http://a/0", "http://a/1", "http://b/1"]
-    assert set(worker.fetches.held_back()) == {ACCOUNT}
+    assert runner.held_back() == {ACCOUNT}
     worker.fetcher.released.set()
     assert {wait_until_ended(worker, task_id).status for task_id in slow} == {"success"}
-    assert not worker.fetches.held_back()
+    assert not runner.held_back()
 
 
 def test_fetched_image_keeps_its_place_until_a_thread_goes_on_with_it(worker: Worker) -> None:

@@ -15,10 +15,10 @@ from workers.leases import Leases
 from workers.set_aside import GoOn, SetAside
 
 
-def task(number: int) -> ClaimedTask:
+def task(number: int, account_id: int = 1) -> ClaimedTask:
     return ClaimedTask(
         id=str(number),
-        account_id=1,
+        account_id=account_id,
         kind=TaskKind.RECOGNITION,
         attempt=1,
         fence=1,
@@ -33,11 +33,34 @@ def leases(redis_url: str) -> Leases:
     return Leases(TaskLedger(connect(redis_url), 60), 60)
 
 
-def test_no_more_tasks_are_kept_than_may_be(leases: Leases, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(set_aside, "MOST_TASKS", 2)
+def test_account_has_as_many_tasks_as_are_left_free(leases: Leases, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(set_aside, "MOST_TASKS", 4)
     kept, network = SetAside(leases, 1), Future[None]()
-    assert [kept.take(task(number), 0, network, lambda: False) for number in range(3)] == [True, True, False]
-    assert len(leases.held_now()) == 2
+
+    def take(number: int, account_id: int) -> bool:
+        return kept.take(task(number, account_id), 0, network, lambda: False)
+
+    assert [take(number, account_id=1) for number in range(3)] == [True, True, False]
+    assert kept.crowded() == {1}
+    assert [take(number, account_id=2) for number in range(3, 5)] == [True, False]
+    assert kept.crowded() == {1, 2}
+    assert [take(5, account_id=3), take(6, account_id=4)] == [True, False]
+    assert len(leases.held_now()) == 4
+    network.set_result(None)
+    kept.close()
+    assert kept.crowded() == set()
+
+
+def test_account_has_as_many_bytes_as_are_left_free(leases: Leases, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(set_aside, "MOST_BYTES", 9)
+    kept, network = SetAside(leases, 1), Future[None]()
+    assert kept.take(task(1), 3, network, lambda: False)
+    assert not kept.take(task(2), 4, network, lambda: False)
+    assert kept.take(task(3), 3, network, lambda: False)
+    assert kept.crowded() == {1}
+    assert kept.take(task(4, account_id=2), 3, network, lambda: False)
+    kept.give_up()
+    assert kept.crowded() == set()
 
 
 def test_no_more_bytes_are_kept_than_may_be_until_tasks_go_on(leases: Leases, monkeypatch: pytest.MonkeyPatch) -> None:
