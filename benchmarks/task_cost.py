@@ -1,7 +1,8 @@
 """What a task costs outside of decoding and device work: CPU time of API, Redis and worker, submit and one poll.
 
 The image has 8×8 pixels and the network is one pooling layer, so that next to nothing is left of decoding and
-inference. CPU time is that of the processes, as the operating system accounts it; the client is not counted.
+inference. CPU time is that of the processes, as the operating system accounts it; the client is not counted. Of some
+rounds, the one whose sum is the median counts, since whatever else runs takes caches away.
 """
 
 import asyncio
@@ -23,7 +24,8 @@ from tests.service import Service, running_service
 
 CLIENTS = 16
 WARM_UP_TASKS = 300
-TASKS = 3000
+TASKS = 3000  # in each round
+ROUNDS = 5
 TARGETS = {"worker": 1.2, "API, Redis and worker": 4.0}
 
 
@@ -46,9 +48,14 @@ def measure() -> TaskCost:
     with tempfile.TemporaryDirectory() as folder, running_service(Path(folder) / "data") as service:
         spec_id = _push(service, Path(folder) / "nothing")
         asyncio.run(_run(service, spec_id, WARM_UP_TASKS))
-        before = _cpu_seconds(service)
-        asyncio.run(_run(service, spec_id, TASKS))
-        after = _cpu_seconds(service)
+        rounds = sorted((_round(service, spec_id) for _ in range(ROUNDS)), key=lambda cost: cost.total)
+    return rounds[ROUNDS // 2]
+
+
+def _round(service: Service, spec_id: int) -> TaskCost:
+    before = _cpu_seconds(service)
+    asyncio.run(_run(service, spec_id, TASKS))
+    after = _cpu_seconds(service)
     return TaskCost(**{name: 1000 * (after[name] - before[name]) / TASKS for name in before})
 
 

@@ -74,9 +74,8 @@ def test_texts_can_be_read_in_light_and_dark(browser: Browser, service: Service,
 @pytest.mark.parametrize("path", PAGES)
 def test_axe_finds_nothing_in_light_and_dark_and_on_a_phone(browser: Browser, service: Service, path: str) -> None:
     show(browser, service, path)
-    ActionChains(browser.driver).move_to_element(
-        browser.one("#top")
-    ).perform()  # while one box is pointed at, others fade
+    # While one box is pointed at, the labels of the others fade.
+    ActionChains(browser.driver).move_to_element(browser.one("#top")).perform()
     for theme in ("light", "dark"):
         browser.prefer(color_scheme=theme, reduced_motion="reduce")  # colours on their way to others are no finding
         assert findings(browser) == []
