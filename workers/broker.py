@@ -22,7 +22,6 @@ import orjson
 import redis
 from celery.worker.consumer import Consumer as CeleryConsumer
 from celery.worker.state import maybe_shutdown
-from kombu.asynchronous import get_event_loop
 from kombu.serialization import register
 from kombu.transport import TRANSPORT_ALIASES, _transport_cache
 from kombu.transport.redis import Channel as RedisChannel
@@ -57,18 +56,8 @@ class QoS(VirtualQoS):
         delivered = list(self._delivered.items())
         taken = sum(len(message._raw["originals"]) for tag, message in delivered if tag not in self._dirty)
         most: int = self.prefetch_count or sys.maxsize
-        running: int = self.channel.in_hand.running(_wake_loop)
+        running: int = self.channel.in_hand.running(self.channel.wake)
         return most - taken - running
-
-
-def _wake_loop() -> None:
-    loop = get_event_loop()
-    if loop is not None:
-        loop.call_soon(_do_nothing)  # type: ignore[no-untyped-call]  # before it sleeps again, it asks for messages if there is room
-
-
-def _do_nothing() -> None:
-    """Be called by the event loop."""
 
 
 @dataclass(frozen=True)
@@ -92,6 +81,12 @@ class Channel(RedisChannel):
         self._gathering = Gathering()
         self._held: _Held | None = None
         self.QoS = QoS  # type: ignore[assignment]  # kombu has the same in mind
+
+    def wake(self) -> None:
+        """Have the event loop ask for messages before it sleeps again; nothing, if the connection was taken down."""
+        transport = self.connection
+        if transport is not None:
+            transport.wake()
 
     def _connparams(self, asynchronous: bool = False) -> Any:
         if self.connection is None or self.connection.client is None:
@@ -118,9 +113,9 @@ class Channel(RedisChannel):
         if not reply:
             raise Empty
         queue, message = reply[0].decode(), reply[1]
-        loop, seconds = get_event_loop(), self._gathering.seconds(self.in_hand.running(_wake_loop))
-        if seconds and loop is not None and not self._closing:
-            timer = loop.call_later(seconds, self._deliver_held)  # type: ignore[no-untyped-call]
+        seconds = self._gathering.seconds(self.in_hand.running(self.wake))
+        if seconds and self.connection.loop is not None and not self._closing:
+            timer = self.connection.loop.call_later(seconds, self._deliver_held)
             self._held = _Held(queue, message, timer)
         else:
             self._deliver_from(queue, message)
@@ -173,9 +168,27 @@ class Channel(RedisChannel):
 
 
 class Transport(RedisTransport):
-    """kombu's Redis transport with that channel."""
+    """kombu's Redis transport with that channel; knows its event loop, and wakes it from other threads.
+
+    kombu itself knows of no current loop any more once a connection was lost.
+    """
 
     Channel = Channel
+    loop: Any = None
+
+    def register_with_event_loop(self, connection: Any, loop: Any) -> None:
+        """Have a loop read from the connection."""
+        self.loop = loop
+        super().register_with_event_loop(connection, loop)  # type: ignore[no-untyped-call]
+
+    def wake(self) -> None:
+        """Have the loop go round once more before it sleeps; it asks for messages then, if there is room."""
+        if self.loop is not None:
+            self.loop.call_soon(_do_nothing)
+
+
+def _do_nothing() -> None:
+    """Be called by the event loop."""
 
 
 class Consumer(CeleryConsumer):  # type: ignore[misc]  # celery has no types

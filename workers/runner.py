@@ -3,10 +3,11 @@
 import logging
 import time
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
 from functools import partial
+from typing import TypeVar
 
 from config.queues import TaskKind
 from config.settings import Settings
@@ -25,8 +26,10 @@ from workers.vital_signs import VitalSigns
 
 logger = logging.getLogger(__name__)
 
-FINISH_SECONDS = 60.0
-FINISH_PAUSE_SECONDS = 0.5
+AWAY_SECONDS = 60.0
+PAUSE_SECONDS = 0.5
+
+T = TypeVar("T")
 
 
 class TaskRunner:
@@ -88,7 +91,10 @@ class TaskRunner:
     def _run(self, task_ids: Sequence[str], *, alone: bool) -> list[str]:
         """Run tasks and return the IDs of those that may be run alone only."""
         lease_seconds, max_attempts = self._settings.lease_seconds, self._settings.max_attempts
-        claims = self._ledger.claim_many(task_ids, self._worker, lease_seconds, max_attempts, alone=alone)
+        # To go on without an answer would be to take message after message, all in vain.
+        claims = _once_redis_is_there(
+            lambda: self._ledger.claim_many(task_ids, self._worker, lease_seconds, max_attempts, alone=alone)
+        )
         runs = deque[TaskRun]()
         suspects = []
         for task_id, claim in zip(task_ids, claims, strict=True):
@@ -204,16 +210,20 @@ class TaskRunner:
                 self._signs.task_ended(run.task, run.outcome, run.stopwatch, seconds)
 
     def _written(self, endings: Sequence[Ending]) -> list[bool]:
-        """Write outcomes, and wait for Redis if it is away: work that is done should not be lost."""
-        deadline = time.monotonic() + FINISH_SECONDS
-        while endings:
-            try:
-                return self._ledger.finish_many(endings)
-            except Unavailable:
-                if time.monotonic() > deadline:
-                    raise
-                time.sleep(FINISH_PAUSE_SECONDS)
-        return []
+        """Write outcomes: work that is done should not be lost."""
+        return _once_redis_is_there(lambda: self._ledger.finish_many(endings)) if endings else []
+
+
+def _once_redis_is_there(call: Callable[[], T]) -> T:
+    """Return what ``call`` returns; if Redis is away, wait for it, but not for ever."""
+    deadline = time.monotonic() + AWAY_SECONDS
+    while True:
+        try:
+            return call()
+        except Unavailable:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(PAUSE_SECONDS)
 
 
 def _is_ready(run: TaskRun) -> bool:

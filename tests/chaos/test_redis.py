@@ -10,10 +10,12 @@ from contextlib import contextmanager
 import httpx
 import redis
 
+from store.task_keys import BACKLOG_KEY
 from tests.chaos.fleet import IMAGES, INFERENCE, Fleet, wait_until
 
 ANSWER_SECONDS = 3.0
 CLIENTS = 24
+BACKLOG = 300
 FIELD = "inputs[0]image.source"
 
 
@@ -110,6 +112,29 @@ def test_redis_that_dies_under_load_ends_no_worker(fleet: Fleet, http: httpx.Cli
         for response in accepted:
             assert_succeeds(http, response)
     assert pids(fleet) == before
+
+
+def seconds_of_a_backlog(fleet: Fleet, http: httpx.Client) -> float:
+    """Let tasks pile up, and return how long the workers then take for them."""
+    for worker in fleet.workers:
+        worker.freeze()
+    for _ in range(BACKLOG):
+        accepted_post(http)
+    start = time.monotonic()
+    for worker in fleet.workers:
+        worker.thaw()
+    with fleet.ledger() as ledger:
+        wait_until(lambda: not ledger.hgetall(BACKLOG_KEY))
+    return time.monotonic() - start
+
+
+def test_workers_work_on_as_before_when_redis_is_back(fleet: Fleet, http: httpx.Client) -> None:
+    before = seconds_of_a_backlog(fleet, http)
+    fleet.redis.kill()
+    fleet.restart_redis()
+    assert_works_again(http)
+    # A worker that nobody wakes when it has room takes some messages each second, and not some hundreds.
+    assert seconds_of_a_backlog(fleet, http) < 3 * before + 3
 
 
 def test_frozen_redis_is_503_within_seconds_for_every_client(fleet: Fleet, http: httpx.Client) -> None:

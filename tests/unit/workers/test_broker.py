@@ -8,7 +8,7 @@ import orjson
 import pytest
 import redis
 from kombu import Connection, Consumer, Message
-from kombu.asynchronous import Hub, set_event_loop
+from kombu.asynchronous import Hub
 
 from config.queues import DEPLOYMENT_QUEUE, RECOVERY_QUEUE, WORKER_QUEUES, Priority, TaskKind, queue_of
 from config.settings import read_settings
@@ -106,13 +106,26 @@ def test_tasks_that_are_being_run_take_room(client: redis.Redis, broker: Connect
 
 
 @pytest.fixture
-def loop() -> Iterator[Hub]:
-    """An event loop as a worker has one, whose timers go off when the test says so."""
+def loop(broker: Connection) -> Iterator[Hub]:
+    """An event loop that reads for the worker, and whose timers go off when the test says so."""
     hub = Hub()
-    set_event_loop(hub)
+    broker.register_with_event_loop(hub)
     yield hub
-    set_event_loop(None)
     hub.close()
+
+
+def test_worker_that_lost_its_connection_once_is_still_woken_when_there_is_room(
+    client: redis.Redis, broker: Connection, in_hand: InHand, loop: Hub
+) -> None:
+    submit(client, 1)
+    received(broker, 8)
+    in_hand.begin(8)
+    loop.reset()  # as Celery does then
+    broker.register_with_event_loop(loop)
+    assert not broker.default_channel.qos.can_consume()
+    loop._pop_ready()
+    in_hand.end(8)
+    assert loop._pop_ready()
 
 
 @pytest.fixture

@@ -229,6 +229,20 @@ def test_answer_waits_for_redis(worker: Worker, monkeypatch: pytest.MonkeyPatch)
     assert worker.get(task_id).data == b'"kept"'
 
 
+def test_tasks_that_cannot_be_claimed_wait_for_redis(worker: Worker, monkeypatch: pytest.MonkeyPatch) -> None:
+    failures = [Unavailable("Away."), Unavailable("Away.")]
+    task_id, claim = worker.submit(), worker.ledger.claim_many
+
+    def claim_at_last(*arguments: Any, **options: Any) -> Any:
+        if failures:
+            raise failures.pop()
+        return claim(*arguments, **options)
+
+    monkeypatch.setattr(worker.ledger, "claim_many", claim_at_last)
+    worker.runner(Handler(b'"at last"')).run(task_id)
+    assert worker.get(task_id).data == b'"at last"'
+
+
 def test_tasks_of_one_message_wait_for_their_batches_together(worker: Worker) -> None:
     ids, batch = [worker.submit() for _ in range(3)], Future()
     handler = Handler(b'"done"', batch=batch)
