@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 from importlib.util import find_spec
+from typing import NoReturn
 
 import click
 
@@ -73,8 +74,7 @@ def api() -> None:
     Example:  RECOQ_HOST=0.0.0.0 recoq api
     """
     read_settings()
-    command = (sys.executable, "-P", "-m", "api")
-    os.execve(sys.executable, command, child_environment({}))  # noqa: S606 - our own interpreter, without a shell
+    _become(_module("api"), child_environment({}))
 
 
 @click.command(short_help="Run workers, which do the inference.")
@@ -95,13 +95,13 @@ def worker(device: str | None, processes: str | None) -> None:
     settings = read_settings()
     if find_spec("torch") is None:
         raise CommandError("Workers need PyTorch, which is not installed. Install it with: pip install 'recoq[worker]'")
-    command = (sys.executable, "-P", "-m", "workers")
+    command = _module("workers")
     environment = child_environment({"RECOQ_DEVICE": device or settings.device})
     wanted = processes or str(settings.worker_processes or AUTO)
     count = _fitting_count(environment) if wanted == AUTO else int(wanted)
     environment["RECOQ_WORKER_PROCESSES"] = str(count)  # they share the device's memory
     if count == 1:
-        os.execve(sys.executable, command, environment)  # noqa: S606 - our own interpreter, without a shell
+        _become(command, environment)
     run_forever(_workers(settings, command, environment, count), _say)
 
 
@@ -114,8 +114,7 @@ def webhooks() -> None:
     Example:  recoq webhooks
     """
     read_settings()
-    command = (sys.executable, "-P", "-m", "workers.webhooks")
-    os.execve(sys.executable, command, child_environment({}))  # noqa: S606 - our own interpreter, without a shell
+    _become(_module("workers.webhooks"), child_environment({}))
 
 
 @click.command(short_help="Create the database's tables, or bring them up to date.")
@@ -132,10 +131,21 @@ def migrate() -> None:
     _say("The database is up to date.")
 
 
+def _module(name: str) -> tuple[str, ...]:
+    """Return the command that runs one of our modules, whatever lies in the current folder."""
+    return sys.executable, "-P", "-m", name
+
+
+def _become(command: tuple[str, ...], environment: dict[str, str]) -> NoReturn:
+    """Run a command in the place of this process."""
+    os.execve(command[0], command, environment)  # noqa: S606 - our own interpreter, without a shell
+
+
 def _fitting_count(environment: dict[str, str]) -> int:
     """Return how many workers the device keeps busy; a process with torch in it knows."""
-    command = (sys.executable, "-P", "-m", "workers.process_count")
-    answer = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    answer = subprocess.run(
+        _module("workers.process_count"), env=environment, capture_output=True, text=True, check=False
+    )
     if answer.returncode:
         raise CommandError(answer.stderr.strip())
     _say(f"--processes auto: {answer.stdout.strip()} for this device and its cores.")
