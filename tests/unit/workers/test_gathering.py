@@ -2,24 +2,10 @@
 
 import pytest
 
+from tests.unit.workers.clock import Clock
 from workers.gathering import GATHERING_SECONDS, Gathering
 
 ROOM = 8
-
-
-class Clock:
-    """A clock that the test sets."""
-
-    def __init__(self) -> None:
-        self.now = 100.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
 
 
 @pytest.fixture
@@ -30,7 +16,7 @@ def gathering(clock: Clock) -> Gathering:
 def take(gathering: Gathering, clock: Clock, interval_seconds: float, times: int = 100, together: int = 1) -> None:
     """Have tasks come at intervals."""
     for _ in range(times):
-        clock.now += interval_seconds * together
+        clock.seconds += interval_seconds * together
         gathering.took(together, ROOM)
 
 

@@ -8,6 +8,7 @@ import torch
 
 from inference.batcher import Batcher
 from inference.waiting import BatchRun, Sample, Tensors
+from tests.unit.workers.clock import Clock
 from workers.stopwatch import Stage, Stopwatch
 
 
@@ -16,21 +17,6 @@ class Doubler:
 
     def run(self, samples: Sequence[Sample]) -> Sequence[Tensors]:
         return [{"output": sample[0] * 2} for sample in samples]
-
-
-class Clock:
-    """A clock that stands still until it is moved on."""
-
-    def __init__(self) -> None:
-        self.seconds = 100.0
-
-    def __call__(self) -> float:
-        return self.seconds
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
 
 
 @pytest.fixture
