@@ -57,5 +57,5 @@ def keeps_nothing(module: object) -> bool:
 def _traced(module: nn.Module, batch: tuple[Tensor, ...]) -> nn.Module:
     if isinstance(module, fx.GraphModule):
         module = fx.GraphModule(module, module.graph)  # without its hooks: exported programs check sizes in them
-    traced: nn.Module = torch.jit.trace(module, batch, check_trace=False, strict=False)  # type: ignore[no-untyped-call]
+    traced: nn.Module = torch.jit.trace(module, batch, check_trace=False, strict=False)
     return traced.eval()  # an exported program has no mode of its own

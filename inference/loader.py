@@ -107,7 +107,7 @@ def _load_program(path: Path, device: torch.device) -> tuple[nn.Module, bool]:
 def _load_script(path: Path, device: torch.device) -> tuple[nn.Module, bool]:
     check_script(path)
     _quiet_deprecations()
-    module: nn.Module = torch.jit.load(str(path), map_location=device).eval()  # type: ignore[no-untyped-call]
+    module: nn.Module = torch.jit.load(str(path), map_location=device).eval()
     schema: Any = module.forward.schema  # type: ignore[attr-defined]
     arguments = schema.arguments[1:]  # the first one is self
     return module, bool(arguments) and arguments[0].type.annotation_str == "List[Tensor]"

@@ -103,7 +103,7 @@ class TaskWatch:
 
     def _watch(self) -> None:
         """Listen and sweep until stopped, whatever becomes of Redis."""
-        with self._redis.pubsub(ignore_subscribe_messages=True) as subscription:  # type: ignore[no-untyped-call]
+        with self._redis.pubsub(ignore_subscribe_messages=True) as subscription:
             while not self._stopped.is_set():
                 try:
                     self._watch_for_a_while(subscription)

@@ -73,7 +73,7 @@ class Channel(RedisChannel):
     """A channel that knows when its connection is gone, and takes several messages in one round trip."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)  # type: ignore[no-untyped-call]
+        super().__init__(*args, **kwargs)
         options = self.connection.client.transport_options
         self.in_hand: InHand = options.get(IN_HAND_OPTION) or InHand()
         self._held_back: Callable[[], Collection[int]] = options.get(HELD_BACK_OPTION, frozenset)
@@ -91,14 +91,14 @@ class Channel(RedisChannel):
     def _connparams(self, asynchronous: bool = False) -> Any:
         if self.connection is None or self.connection.client is None:
             raise redis.ConnectionError("The connection to the broker was taken down.")
-        return super()._connparams(asynchronous)  # type: ignore[no-untyped-call]
+        return super()._connparams(asynchronous)
 
     def _brpop_start(self, timeout: float | None = None) -> None:
         """Wait for messages; briefly if those of some accounts are held back, since they may not be so for long."""
         held_back = self._held_back()
         if isinstance(self._queue_cycle, QueueCycle):
             self._queue_cycle.leave_out(held_back)
-        super()._brpop_start(HELD_BACK_SECONDS if held_back else timeout)  # type: ignore[no-untyped-call]
+        super()._brpop_start(HELD_BACK_SECONDS if held_back else timeout)
 
     def _brpop_read(self, **options: Any) -> bool:
         """Deliver what has arrived."""
@@ -109,7 +109,7 @@ class Channel(RedisChannel):
             raise
         finally:
             self._in_poll: Any = None
-            self._flush_brpop_reauth()  # type: ignore[no-untyped-call]
+            self._flush_brpop_reauth()
         if not reply:
             raise Empty
         queue, message = reply[0].decode(), reply[1]
@@ -158,7 +158,7 @@ class Channel(RedisChannel):
             held.timer.cancel()
             with contextlib.suppress(*self.connection_errors), self.conn_or_acquire() as client:
                 client.rpush(held.queue, held.message)
-        super().close()  # type: ignore[no-untyped-call]
+        super().close()
 
     def _restore(self, message: Any, leftmost: bool = False) -> None:
         """Put messages back that were taken and not begun: ahead of those that wait, where they came from."""
@@ -179,7 +179,7 @@ class Transport(RedisTransport):
     def register_with_event_loop(self, connection: Any, loop: Any) -> None:
         """Have a loop read from the connection."""
         self.loop = loop
-        super().register_with_event_loop(connection, loop)  # type: ignore[no-untyped-call]
+        super().register_with_event_loop(connection, loop)
 
     def wake(self) -> None:
         """Have the loop go round once more before it sleeps; it asks for messages then, if there is room."""
@@ -215,7 +215,7 @@ class Consumer(CeleryConsumer):  # type: ignore[misc]  # celery has no types
 
 def use_own_transport() -> None:
     """Have every Redis broker of this process use the transport above, and a fast reader of JSON."""
-    register("json", orjson.dumps, orjson.loads, "application/json", "utf-8")  # type: ignore[no-untyped-call]
+    register("json", orjson.dumps, orjson.loads, "application/json", "utf-8")
     for scheme in ("redis", "rediss"):
         TRANSPORT_ALIASES[scheme] = f"{__name__}:{Transport.__name__}"
         _transport_cache.pop(scheme, None)  # a connection that was made before would decide for all

@@ -54,7 +54,7 @@ class Dispatcher:
         return handed_out.more_are_due
 
     def _dispatch_until_stopped(self) -> None:
-        with self._redis.pubsub(ignore_subscribe_messages=True) as subscription:  # type: ignore[no-untyped-call]
+        with self._redis.pubsub(ignore_subscribe_messages=True) as subscription:
             while not self._stopped.is_set():
                 try:
                     more_are_due = self.dispatch_once()

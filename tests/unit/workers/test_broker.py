@@ -166,7 +166,7 @@ def test_message_that_is_held_goes_back_when_the_worker_leaves(
     waiting = [orjson.loads(message)["headers"]["id"] for message in client.lrange(QUEUE, 0, -1)]
     assert waiting[::-1] == ids
     time.sleep(0.002)
-    loop.fire_timers()  # type: ignore[no-untyped-call]
+    loop.fire_timers()
     assert client.llen(QUEUE) == 3
 
 
@@ -174,7 +174,7 @@ def wait_for(loop: Hub, messages: list[Message]) -> None:
     deadline = time.monotonic() + 10
     while not messages:
         assert time.monotonic() < deadline
-        loop.fire_timers()  # type: ignore[no-untyped-call]
+        loop.fire_timers()
 
 
 def test_groups_leave_work_for_all_cores() -> None:
