@@ -16,6 +16,7 @@ import torch
 from inference.batch_plan import CAREFUL, BatchPlan
 from inference.errors import DeviceLostError, NetworkError
 from inference.lanes import Lanes, use_threads
+from inference.openmp import dismiss_helpers
 from inference.waiting import Answer, BatchRun, Runnable, Sample, Waiting, WaitingSamples
 
 
@@ -93,6 +94,8 @@ class Batcher:
         while (batch := self._next_batch(lane)) is not None:
             use_threads(batch.threads)
             self._run(batch.samples, batch.share)
+            if not self._waiting:
+                dismiss_helpers()
 
     def _next_batch(self, lane: int) -> _Batch | None:
         """Wait for a batch to run in a lane; None when there will be no more."""

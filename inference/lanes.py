@@ -12,6 +12,8 @@ from typing import Self
 
 import torch
 
+from inference.openmp import dismiss_helpers
+
 MOST_LANES = 8  # each needs images in hand to fill its batches, and memory for them
 
 
@@ -55,10 +57,12 @@ def use_threads(count: int | None) -> None:
 
 @contextmanager
 def spread_over(count: int | None) -> Iterator[None]:
-    """Spread what is called within over so many threads; None leaves them as they are."""
+    """Spread what is called within over so many threads, and let them go; None leaves them as they are."""
     before = torch.get_num_threads()
     use_threads(count)
     try:
         yield
     finally:
-        use_threads(None if count is None else before)
+        if count is not None:
+            dismiss_helpers()
+            use_threads(before)

@@ -84,13 +84,14 @@ def warm_up(
     Raises:
         NetworkError: when the network fails on one image, or its outputs are not always the same.
     """
-    samples = synthetic_samples(network)
-    pair = samples[:2]
+    lanes = lanes or Lanes()
     try:
-        chosen = choose_execution(network, samples, clock)
-        network = chosen.network
-        results = [network.run([sample])[0] for sample in samples]
-        lanes = lanes or Lanes()
+        with spread_over(lanes.cores):
+            samples = synthetic_samples(network)
+            chosen = choose_execution(network, samples, clock)
+            network = chosen.network
+            results = [network.run([sample])[0] for sample in samples]
+        pair = samples[:2]
         sharing = choose_sharing(network, pair, lanes, clock)
         with spread_over(sharing.threads_when_busy(lanes)):
             batches = _batches(network, pair, results[:2], max_batch_size, clock)

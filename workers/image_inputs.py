@@ -9,6 +9,7 @@ from typing import Any
 from config.settings import Settings
 from inference.errors import ImageError
 from inference.images import ImageLimits, open_image
+from inference.lanes import use_threads
 from inference.loader import LoadedNetwork
 from inference.memory_budget import MemoryBudget
 from inference.network import ImageSpec
@@ -59,6 +60,7 @@ class ImageInputs:
         network: LoadedNetwork,
         stopwatch: Stopwatch,
     ) -> Prepared:
+        use_threads(1)  # other images have the other cores, and helpers would slow the network (inference.openmp)
         image, region = open_image(encoded, self._limits), Region.from_json(given)
         reduction = reduce_for(image, region, spec)
         with self._memory.reserved(image.decoding_bytes):

@@ -3,8 +3,10 @@
 import io
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
+import psutil
 import pytest
 import torch
 from PIL import Image
@@ -87,3 +89,20 @@ def test_network_that_allows_it_gets_large_jpegs_decoded_at_a_fraction_of_their_
         [prepared[decoding]] = ImageInputs(settings).prepare(task, {}, network, Stopwatch())
     assert prepared["SCALED"].placement == prepared["EXACT"].placement
     assert 0 < (prepared["SCALED"].tensor - prepared["EXACT"].tensor).abs().max() <= 4
+
+
+def test_images_are_prepared_without_helpers() -> None:
+    """Each thread that prepares images would have helpers of its own, and they would slow the network's."""
+    before, stream = torch.get_num_threads(), io.BytesIO()
+    Image.new("RGB", (8, 8)).save(stream, "PNG")
+    image = {"dimension_order": "NHWC", "resize_type": "SQUASH", "target_size": "1000x1000", "color_channels": "BGR"}
+    description = NetworkDescription.from_json({"inputs": [{"tensor_name": "x", "image": image}]})
+    network = LoadedNetwork(torch.nn.Identity(), description, torch.device("cpu"), nbytes=0)
+    request = {"inputs": [{"source": {"staged": 0}}]}
+    task = ClaimedTask("1", 1, TaskKind.RECOGNITION, 1, 1, request, [stream.getvalue()], queued_seconds=0.0)
+    torch.set_num_threads(3)  # which a new thread takes over
+    with ThreadPoolExecutor(1) as pool:
+        threads = psutil.Process().num_threads()
+        pool.submit(ImageInputs(read_settings()).prepare, task, {}, network, Stopwatch()).result()
+        assert psutil.Process().num_threads() == threads + 1
+    torch.set_num_threads(before)
