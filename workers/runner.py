@@ -3,11 +3,12 @@
 import logging
 import time
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
 from functools import partial
-from typing import TypeVar
+
+from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
 
 from config.queues import TaskKind
 from config.settings import Settings
@@ -29,7 +30,12 @@ logger = logging.getLogger(__name__)
 AWAY_SECONDS = 60.0
 PAUSE_SECONDS = 0.5
 
-T = TypeVar("T")
+_once_redis_is_there = Retrying(
+    retry=retry_if_exception_type(Unavailable),
+    wait=wait_fixed(PAUSE_SECONDS),
+    stop=stop_after_delay(AWAY_SECONDS),
+    reraise=True,
+)
 
 
 class TaskRunner:
@@ -93,7 +99,7 @@ class TaskRunner:
         lease_seconds, max_attempts = self._settings.lease_seconds, self._settings.max_attempts
         # To go on without an answer would be to take message after message, all in vain.
         claims = _once_redis_is_there(
-            lambda: self._ledger.claim_many(task_ids, self._worker, lease_seconds, max_attempts, alone=alone)
+            self._ledger.claim_many, task_ids, self._worker, lease_seconds, max_attempts, alone=alone
         )
         runs = deque[TaskRun]()
         suspects = []
@@ -211,19 +217,7 @@ class TaskRunner:
 
     def _written(self, endings: Sequence[Ending]) -> list[bool]:
         """Write outcomes: work that is done should not be lost."""
-        return _once_redis_is_there(lambda: self._ledger.finish_many(endings)) if endings else []
-
-
-def _once_redis_is_there(call: Callable[[], T]) -> T:
-    """Return what ``call`` returns; if Redis is away, wait for it, but not for ever."""
-    deadline = time.monotonic() + AWAY_SECONDS
-    while True:
-        try:
-            return call()
-        except Unavailable:
-            if time.monotonic() > deadline:
-                raise
-            time.sleep(PAUSE_SECONDS)
+        return _once_redis_is_there(self._ledger.finish_many, endings) if endings else []
 
 
 def _is_ready(run: TaskRun) -> bool:
