@@ -49,7 +49,7 @@ def _pause(state: RetryCallState) -> float:
 
 
 def _failure(state: RetryCallState) -> ServiceAway:
-    assert state.outcome is not None  # noqa: S101 - tenacity asks only after a call
-    failure = state.outcome.exception()
-    assert isinstance(failure, ServiceAway)  # noqa: S101 - nothing else is tried again
+    failure = state.outcome.exception() if state.outcome is not None else None
+    if not isinstance(failure, ServiceAway):
+        raise TypeError("Only a call that failed because the service is away is tried again.")
     return failure

@@ -13,8 +13,6 @@ from collections.abc import Callable
 from contextlib import suppress
 from functools import cache
 
-import torch  # noqa: F401 - it brings along the runtime that is looked for
-
 RUNTIMES = ("libgomp.so.1", "libomp.so", "libiomp5.so", "libomp.dylib")
 KEEP_SETTINGS = 1  # omp_pause_soft
 
@@ -32,7 +30,7 @@ def dismiss_helpers() -> None:
 def _pause() -> Callable[[int], object]:
     for name in RUNTIMES:
         with suppress(OSError, AttributeError):
-            # Only one that torch has loaded: another would know nothing of its teams.
+            # Only one that is loaded, by torch: another would know nothing of its teams.
             pause: Callable[[int], object] = ctypes.CDLL(name, os.RTLD_NOLOAD).omp_pause_resource_all
             return pause
     return lambda _: None
