@@ -19,12 +19,14 @@ class Fault(Enum):
 
     BUSY = "429 with Retry-After: 1, and the service never sees the request"
     AWAY = "503 in HTML, as a load balancer answers"
-    UNKNOWN = "404, as a service answers that does not know the endpoint"
     LOST = "the service does the work, and the connection breaks before its answer arrives"
 
 
 class FaultyProxy(ThreadingHTTPServer):
-    """The proxy: the faults that the next POSTs meet, the requests that it saw, their keys, and the tasks they made."""
+    """The proxy: the faults that the next POSTs meet, the requests that it saw, their keys, and the tasks they made.
+
+    Endpoints whose paths have the ending ``unknown`` are answered 404, as by a service that does not have them.
+    """
 
     daemon_threads = True
 
@@ -33,6 +35,7 @@ class FaultyProxy(ThreadingHTTPServer):
         self.url = f"http://127.0.0.1:{self.server_port}"
         self.service = httpx.Client(base_url=target, timeout=60)
         self.faults: deque[Fault] = deque()
+        self.unknown: str | None = None
         self.requests: list[str] = []
         self.keys: list[str] = []
         self.task_ids: list[str] = []  # as the service answered, whether or not the answer arrived
@@ -62,16 +65,18 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         self.server.requests.append(f"POST {self.path}")
         self.server.keys.append(self.headers["Idempotency-Key"])
+        if self.server.unknown is not None and self.path.endswith(self.server.unknown):
+            self.rfile.read(self._length())
+            self._answer(404, {"Content-Type": "application/json"}, b'{"error": "There is nothing here."}')
+            return
         fault = self.server.faults.popleft() if self.server.faults else None
-        if fault in (Fault.BUSY, Fault.AWAY, Fault.UNKNOWN):
+        if fault in (Fault.BUSY, Fault.AWAY):
             self.rfile.read(self._length())
         match fault:
             case Fault.BUSY:
                 self._answer(429, {"Retry-After": "1"}, b'{"error": "The queue is full."}')
             case Fault.AWAY:
                 self._answer(503, {"Content-Type": "text/html"}, b"<h1>Service unavailable</h1>")
-            case Fault.UNKNOWN:
-                self._answer(404, {"Content-Type": "application/json"}, b'{"error": "There is nothing here."}')
             case _:
                 self._pass_on(answer_is_lost=fault is Fault.LOST)
 

@@ -180,8 +180,9 @@ def test_large_images_are_sent_alone(service: Service, images: Path, output: Pat
 def test_service_that_takes_one_image_at_a_time_is_given_that(
     service: Service, images: Path, output: Path, proxy: FaultyProxy
 ) -> None:
-    proxy.faults.extend([Fault.UNKNOWN] * 3)
-    assert submit(service, images, "-o", output, url=proxy.url).returncode == 0
+    proxy.unknown = "/bulk"
+    ended = submit(service, images, "-o", output, url=proxy.url)
+    assert ended.returncode == 0, ended.stderr
     assert len(proxy.task_ids) == len(results_in(output)) == 12
 
 
