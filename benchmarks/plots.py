@@ -15,11 +15,11 @@ DOTS_PER_INCH = 130
 Loads = Mapping[int, Mapping[str, float]]
 
 
-def plot_throughput(rates: Mapping[str, Mapping[str, float]], folder: Path) -> None:
+def plot_throughput(rates: Mapping[str, Mapping[int, float]], folder: Path) -> None:
     """Draw images per second against the batch size of the bare loop, a panel for each network."""
     figure, panels = _panels(list(rates))
     for panel, by_size in zip(panels, rates.values(), strict=True):
-        sizes = [int(size) for size in by_size]
+        sizes = list(by_size)
         panel.plot(sizes, list(by_size.values()), marker="o", color="tab:blue")
         panel.set_xscale("log", base=2)
         panel.set_xticks(sizes, [str(size) for size in sizes])

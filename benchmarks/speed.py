@@ -1,72 +1,41 @@
 """Throughput and latency of Recoq, LitServe, and Flask with Celery, against a bare loop, in one run.
 
-All get the same images from the same load generator, on the same machine in the same minutes, one after the other, with
-the same network in the same precision.
+All get the same images from the same load generator, on the same machine in the same minutes, one after the other and
+in several turns, with the same network in the same precision.
 """
 
 import json
 import subprocess
 import sys
 import tempfile
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import httpx
 
+from benchmarks.bare_loop import BATCH_SIZES
 from benchmarks.contenders.running import flask_celery, litserve
 from benchmarks.plots import plot_latency, plot_stages, plot_throughput
 from benchmarks.results import write_section
+from benchmarks.speed_figures import (
+    CLIENTS,
+    LITSERVE,
+    RECOQ,
+    TUTORIAL,
+    BareLoop,
+    Comparison,
+    Figures,
+    Turn,
+    contenders_table,
+    targets_table,
+)
 from benchmarks.tuned import GRAPH, MODULES
 from benchmarks.workload import BUILDERS, write_model_folder
 from tests.service import Service, running_service
 
-CLIENTS = (1, 16, 64)
-RECOQ, LITSERVE, TUTORIAL = "Recoq", "LitServe", "Flask + Celery"
+TURNS = 3
 FOLDER = Path(__file__).parent
-Loads = dict[int, dict[str, Any]]
-
-
-@dataclass(frozen=True)
-class Comparison:
-    """One network: the bare loop in the forms that were tried, and each contender under each number of clients.
-
-    ``form`` is that in which all contenders run the network, because the deployment of Recoq chose it.
-    """
-
-    network: str
-    precision: str
-    form: str
-    bare_loops: dict[str, dict[str, Any]]
-    loads: dict[str, Loads]
-
-    @property
-    def bare(self) -> dict[str, Any]:
-        """The bare loop in the form that all contenders run."""
-        return self.bare_loops[self.form]
-
-    def ratio(self, contender: str, clients: int, form: str | None = None) -> float:
-        """Return the images per second of a contender over those of the bare loop, if asked in another form."""
-        bare = self.bare_loops[form or self.form]
-        rate: float = self.loads[contender][clients]["images_per_second"] / bare["images_per_second"]
-        return rate
-
-    @property
-    def stages(self) -> dict[int, dict[str, float]]:
-        """Return where the time of Recoq's tasks went, by the number of clients: mean milliseconds by stage."""
-        return {clients: load["stages"] for clients, load in self.loads[RECOQ].items()}
-
-    @property
-    def over_litserve(self) -> float:
-        """Recoq over LitServe, images per second at most clients."""
-        most = CLIENTS[-1]
-        return self.ratio(RECOQ, most) / self.ratio(LITSERVE, most)
-
-    @property
-    def added_milliseconds(self) -> float:
-        """What the service adds to one decode and one forward when nothing else runs."""
-        added: float = self.loads[RECOQ][1]["median_milliseconds"] - self.bare["lone_milliseconds"]
-        return added
 
 
 def measure(*arguments: object) -> dict[str, Any]:
@@ -103,59 +72,43 @@ def compare(name: str, folder: Path, seconds: float) -> Comparison:
     with running_service(folder / "data") as service:
         spec_id = push(service, folder / "model")
         precision, form = execution_of(service, spec_id)
-        recoq = _loads(service.url, service.key, spec_id, "waiting", seconds)
-    forms = dict.fromkeys((form, MODULES))
-    bare_loops = {each: measure("benchmarks.bare_loop", builder, precision, each, seconds) for each in forms}
-    with litserve(builder, precision, form, bare_loops[form]["batch_size"], folder) as url:
-        synchronous = _loads(url, "none", 0, "synchronous", seconds)
-    with flask_celery(builder, precision, form, folder) as url:
-        tutorial = _loads(url, "none", 0, "tutorial", seconds)
-    return Comparison(name, precision, form, bare_loops, {RECOQ: recoq, LITSERVE: synchronous, TUTORIAL: tutorial})
+    sweeps = {each: _bare_loop(builder, precision, each, seconds) for each in dict.fromkeys((form, MODULES))}
+    comparison = Comparison(name, precision, form, sweeps, [])
+    comparison.turns.extend(_turn(comparison, spec_id, folder, seconds) for _ in range(TURNS))
+    return comparison
 
 
-def _loads(url: str, key: str, spec_id: int, protocol: str, seconds: float) -> Loads:
-    return {
-        clients: measure("benchmarks.load", url, key, spec_id, clients, seconds, "--protocol", protocol)
-        for clients in CLIENTS
+def _turn(comparison: Comparison, spec_id: int, folder: Path, seconds: float) -> Turn:
+    """Measure all once; next to each other what is compared: many clients here and there, lone images here and bare."""
+    builder, precision, form = BUILDERS[comparison.network], comparison.precision, comparison.form
+    with litserve(builder, precision, form, comparison.sweeps[form].best_batch_size, folder) as url:
+        synchronous = _loads("synchronous", (url, "none", 0), seconds, CLIENTS)
+    with running_service(folder / "data") as service:
+        recoq = _loads("waiting", (service.url, service.key, spec_id), seconds, CLIENTS[::-1])
+    bare_loops = {
+        each: _bare_loop(builder, precision, each, seconds, [sweep.best_batch_size])
+        for each, sweep in comparison.sweeps.items()
     }
+    with flask_celery(builder, precision, form, folder) as url:
+        tutorial = _loads("tutorial", (url, "none", 0), seconds, CLIENTS)
+    return Turn(bare_loops, {RECOQ: recoq, LITSERVE: synchronous, TUTORIAL: tutorial})
 
 
-def table(comparisons: list[Comparison]) -> str:
-    """Return the figures as Markdown."""
-    head = " | ".join(f"{clients} client{'s' * (clients > 1)}: img/s · ratio · median, p99 ms" for clients in CLIENTS)
-    lines = [f"| network | what | {head} |", "| --- " * (2 + len(CLIENTS)) + "|"]
-    for each in comparisons:
-        best = each.bare["images_per_second"]
-        lines += [
-            f"| {each.network}, {each.precision} | bare loop of {form}, batches of {bare['batch_size']} "
-            f"| lone: {bare['lone_milliseconds']:.1f} ms | "
-            f"| {bare['images_per_second']:.1f} · **{bare['images_per_second'] / best:.2f}** |"
-            for form, bare in each.bare_loops.items()
-        ]
-        for contender, loads in each.loads.items():
-            cells = " | ".join(
-                f"{load['images_per_second']:.1f} · **{each.ratio(contender, clients):.2f}** · "
-                f"{load['median_milliseconds']:.0f}, {load['p99_milliseconds']:.0f}"
-                for clients, load in loads.items()
-            )
-            lines.append(f"| | {contender} | {cells} |")
-    return "\n".join(lines)
+def _bare_loop(
+    builder: str, precision: str, form: str, seconds: float, batch_sizes: Sequence[int] = BATCH_SIZES
+) -> BareLoop:
+    found = measure("benchmarks.bare_loop", builder, precision, form, seconds, *batch_sizes)
+    return BareLoop(found["lone_milliseconds"], {int(size): rate for size, rate in found["images_per_second"].items()})
 
 
-def targets(comparisons: list[Comparison]) -> str:
-    """Return the ratios that matter as Markdown."""
-    lines = [
-        "| network | Recoq / bare loop of modules | Recoq / bare loop in the form that the service runs "
-        "| Recoq / LitServe in the same form | lone request, added ms |",
-        "| --- | --- | --- | --- | --- |",
-    ]
-    lines += [
-        f"| {each.network} | **{each.ratio(RECOQ, CLIENTS[-1], MODULES):.2f}** "
-        f"| **{each.ratio(RECOQ, CLIENTS[-1]):.2f}** ({each.form}) | **{each.over_litserve:.2f}** "
-        f"| **{each.added_milliseconds:.1f}** |"
-        for each in comparisons
-    ]
-    return "\n".join(lines)
+def _loads(
+    protocol: str, target: tuple[str, str, int], seconds: float, numbers_of_clients: Sequence[int]
+) -> dict[int, Figures]:
+    """Measure one contender; ``target`` is its URL, the key, and the specification."""
+    return {
+        clients: measure("benchmarks.load", *target, clients, seconds, "--protocol", protocol)
+        for clients in numbers_of_clients
+    }
 
 
 NOTES = """
@@ -169,6 +122,9 @@ NOTES = """
   core, Redis as the result backend; clients poll, which is what there is.
 - *ratio*: images per second over those of the bare loop in the form that the contenders run. *Added*: median time from
   POST to result, less bare decode and forward in that form.
+- All figures are medians over turns; in a turn, each gets the machine to itself, one after the other, and what is
+  compared is compared within the turn, because the speed of a shared machine changes by the minute. In brackets the
+  least and the greatest of all turns. The best batch size is looked for once.
 """
 
 
@@ -183,17 +139,12 @@ def run(seconds: float, networks: list[str]) -> str:
     """Measure, write the section with its plots, and return the figures."""
     with tempfile.TemporaryDirectory() as folder:
         comparisons = [compare(name, Path(folder) / BUILDERS[name], seconds) for name in networks]
-    plot_throughput(
-        {
-            f"{each.network}, {form}": bare["by_batch_size"]
-            for each in comparisons
-            for form, bare in each.bare_loops.items()
-        },
-        FOLDER,
-    )
+    sweeps = {f"{each.network}, {form}": bare.rates for each in comparisons for form, bare in each.sweeps.items()}
+    plot_throughput(sweeps, FOLDER)
     plot_latency({each.network: each.loads for each in comparisons}, FOLDER)
     plot_stages({each.network: each.stages for each in comparisons}, FOLDER)
-    body = f"640×480 JPEGs posted as multipart files.\n\n{targets(comparisons)}\n\n{table(comparisons)}\n{NOTES}\n"
-    body += "\n\n".join(f"![{title}]({name}.png)" for name, title in PLOTS.items())
+    figures = f"{targets_table(comparisons)}\n\n{contenders_table(comparisons)}"
+    plots = "\n\n".join(f"![{title}]({name}.png)" for name, title in PLOTS.items())
+    body = f"640×480 JPEGs posted as multipart files.\n\n{figures}\n{NOTES}\n{plots}"
     write_section("speed", "Speed against a bare loop, LitServe, and Flask with Celery", body)
-    return f"{targets(comparisons)}\n\n{table(comparisons)}"
+    return figures
