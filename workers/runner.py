@@ -4,7 +4,7 @@ import logging
 import time
 from collections import deque
 from collections.abc import Mapping, Sequence
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
 from contextlib import suppress
 from functools import partial
 
@@ -184,6 +184,8 @@ class TaskRunner:
             run.go_on()
         while runs:
             first = runs.popleft()
+            if first.batch is not None:
+                wait([first.batch])  # before the others are looked at: most are in the same batch
             went_on = [first, *(run for run in runs if _is_ready(run))]
             for run in went_on:
                 if run.batch is not None:

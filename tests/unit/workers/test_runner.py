@@ -3,7 +3,7 @@
 import logging
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -19,7 +19,7 @@ from store.errors import Unavailable
 from store.redis_connection import connect
 from store.task_ledger import TaskLedger
 from store.task_queue import TaskQueue
-from store.task_records import ClaimedTask, NewTask, TaskRecord
+from store.task_records import ClaimedTask, Ending, NewTask, TaskRecord
 from store.task_recovery import TaskRecovery
 from store.telemetry.series import ENDED, STAGE_SECONDS
 from store.telemetry.telemetry import Telemetry
@@ -243,9 +243,15 @@ def test_tasks_that_cannot_be_claimed_wait_for_redis(worker: Worker, monkeypatch
     assert worker.get(task_id).data == b'"at last"'
 
 
-def test_tasks_of_one_message_wait_for_their_batches_together(worker: Worker) -> None:
+def test_tasks_of_one_message_wait_for_their_batches_together(worker: Worker, monkeypatch: pytest.MonkeyPatch) -> None:
     ids, batch = [worker.submit() for _ in range(3)], Future()
-    handler = Handler(b'"done"', batch=batch)
+    handler, ended, finish = Handler(b'"done"', batch=batch), list[int](), worker.ledger.finish_many
+
+    def counted(endings: Sequence[Ending]) -> list[bool]:
+        ended.append(len(endings))
+        return finish(endings)
+
+    monkeypatch.setattr(worker.ledger, "finish_many", counted)
     thread = threading.Thread(target=worker.runner(handler).run, args=ids)
     thread.start()
     while len(worker.leases.held_now()) < 3:
@@ -255,6 +261,7 @@ def test_tasks_of_one_message_wait_for_their_batches_together(worker: Worker) ->
     batch.set_result(None)
     thread.join(20)
     assert handler.asked == ids
+    assert ended == [3]  # in one round trip
     assert [worker.get(task_id).data for task_id in ids] == [b'"done"'] * 3
     assert worker.in_hand.running(lambda: None) == 0
 
