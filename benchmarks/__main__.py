@@ -8,6 +8,7 @@ from benchmarks import (
     bulk,
     decoding,
     deep_queue,
+    gpu,
     many_networks,
     processes,
     speed,
@@ -22,6 +23,7 @@ Benchmark = Callable[[float, list[str]], str]
 
 BENCHMARKS: dict[str, Benchmark] = {
     "speed": speed.run,
+    "gpu": gpu.run,
     "api-cost": api_cost.run,
     "task-cost": task_cost.run,
     "waits": waits.run,

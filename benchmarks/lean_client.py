@@ -7,11 +7,16 @@ is read before its body. Enough for servers that answer with ``Content-Length``,
 import asyncio
 import json
 import re
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
 _LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
 _BOUNDARY = b"recoq-benchmark"
+_PART = (
+    b'--%s\r\nContent-Disposition: form-data; name="%s"; filename="image.jpg"\r\n'
+    b"Content-Type: application/octet-stream\r\n\r\n%s\r\n"
+)
 
 
 class LeanClient:
@@ -27,10 +32,12 @@ class LeanClient:
 
     def upload(self, path: str, field: str, image: bytes, headers: str = "") -> bytes:
         """Return a request that posts ``image`` as the file ``field`` of a multipart body."""
-        body = (
-            b'--%s\r\nContent-Disposition: form-data; name="%s"; filename="image.jpg"\r\n'
-            b"Content-Type: application/octet-stream\r\n\r\n%s\r\n--%s--\r\n"
-        ) % (_BOUNDARY, field.encode(), image, _BOUNDARY)
+        return self.upload_all(path, {field: image}, headers)
+
+    def upload_all(self, path: str, images: Mapping[str, bytes], headers: str = "") -> bytes:
+        """Return a request that posts images by field as the files of a multipart body."""
+        parts = [_PART % (_BOUNDARY, field.encode(), image) for field, image in images.items()]
+        body = b"%s--%s--\r\n" % (b"".join(parts), _BOUNDARY)
         kind = f"Content-Type: multipart/form-data; boundary={_BOUNDARY.decode()}\r\nContent-Length: {len(body)}\r\n"
         return f"POST {path} HTTP/1.1\r\n{self._head}{headers}{kind}\r\n".encode() + body
 

@@ -2,13 +2,14 @@
 
 ``python -m benchmarks.load URL KEY SPEC_ID CLIENTS SECONDS [--protocol P]`` runs in a process of its own and prints
 a JSON object, so that its work is not counted with anyone else's. Every contender gets the same images from the same
-client; the protocol is how its results are got.
+client; the protocol is how images are sent and their results are got.
 """
 
 import argparse
 import asyncio
 import json
 import statistics
+import sys
 import time
 from typing import Any, ClassVar
 
@@ -20,6 +21,7 @@ LONGEST_POLL_SECONDS = 0.2
 WARM_UP_SECONDS = 3.0
 STAGES = ("queued", "load", "fetch", "decode", "preprocess", "batch_wait", "device", "postprocess")
 REST = "HTTP and the rest"
+WARM = "The warm-up is over."  # so that others know when to look
 Timing = dict[str, Any]
 
 
@@ -33,13 +35,31 @@ class Waiting:
         path = f"/v0.7/recognition/specs/{spec_id}/inference"
         self._requests = [client.upload(path, "inputs[0]image.source", image, self.headers) for image in images]
 
-    async def recognise(self, number: int) -> Timing:
-        """Return when the image of this number has been recognised."""
-        task = await self._client.ask(self._requests[number])
-        if task.get("status") != "success":
-            raise RuntimeError(f"The task did not succeed in time: {task}")
-        timing: Timing = task["timing"]
-        return timing
+    async def recognise(self, number: int) -> list[Timing]:
+        """Return when the image of this number has been recognised: for each image that was sent, where time went."""
+        return [timing_of(await self._client.ask(self._requests[number]))]
+
+
+class Bulk:
+    """Posts many images at once to a specification of Recoq, waits for the last one, and asks for all results."""
+
+    def __init__(self, client: LeanClient, spec_id: str, images: list[bytes]) -> None:
+        self._client = client
+        items = {f"items[{index}]inputs[0]image.source": image for index, image in enumerate(images)}
+        self._request = client.upload_all(f"/v0.7/recognition/specs/{spec_id}/inference/bulk", items)
+
+    async def recognise(self, _: int) -> list[Timing]:
+        """Return when all images have been recognised; for each, where its time went."""
+        task_ids = [task["task_id"] for task in (await self._client.ask(self._request))["tasks"]]
+        await self._client.ask(self._client.read(f"/v0.7/tasks/{task_ids[-1]}?wait=60"))
+        timings, waiting = list[Timing](), task_ids
+        while waiting:
+            query = f"task_ids={','.join(waiting)}&page_size={len(waiting)}"
+            tasks = (await self._client.ask(self._client.read(f"/v0.7/tasks?{query}")))["results"]
+            timings += [timing_of(task) for task in tasks if task["status"] != "pending"]
+            waiting = [task["id"] for task in tasks if task["status"] == "pending"]
+            await asyncio.sleep(FIRST_POLL_SECONDS if waiting else 0)
+        return timings
 
 
 class Polling(Waiting):
@@ -47,11 +67,10 @@ class Polling(Waiting):
 
     headers: ClassVar[str] = ""
 
-    async def recognise(self, number: int) -> Timing:
-        """Return when the image of this number has been recognised."""
+    async def recognise(self, number: int) -> list[Timing]:
+        """Return when the image of this number has been recognised; where its time went."""
         task_id = (await self._client.ask(self._requests[number]))["task_id"]
-        timing: Timing = (await _poll(self._client, f"/v0.7/tasks/{task_id}", "success", "error"))["timing"]
-        return timing
+        return [timing_of(await _poll(self._client, f"/v0.7/tasks/{task_id}", "success", "error"))]
 
 
 class Synchronous:
@@ -61,23 +80,41 @@ class Synchronous:
         self._client = client
         self._requests = [client.upload("/predict", "image", image) for image in images]
 
-    async def recognise(self, number: int) -> Timing:
+    async def recognise(self, number: int) -> list[Timing]:
         """Return when the image of this number has been recognised."""
         await self._client.ask(self._requests[number])
-        return {}
+        return [{}]
 
 
 class Tutorial(Synchronous):
     """Posts to Flask and polls the result backend of Celery."""
 
-    async def recognise(self, number: int) -> Timing:
+    async def recognise(self, number: int) -> list[Timing]:
         """Return when the image of this number has been recognised."""
         task_id = (await self._client.ask(self._requests[number]))["task_id"]
         await _poll(self._client, f"/result/{task_id}", "SUCCESS", "FAILURE")
-        return {}
+        return [{}]
 
 
-PROTOCOLS = {"waiting": Waiting, "polling": Polling, "tutorial": Tutorial, "synchronous": Synchronous}
+PROTOCOLS = {
+    "waiting": Waiting,
+    "bulk": Bulk,
+    "polling": Polling,
+    "tutorial": Tutorial,
+    "synchronous": Synchronous,
+}
+
+
+def timing_of(task: dict[str, Any]) -> Timing:
+    """Return where the time of a task went.
+
+    Raises:
+        RuntimeError: if it did not succeed.
+    """
+    if task.get("status") != "success":
+        raise RuntimeError(f"The task did not succeed in time: {task}")
+    timing: Timing = task["timing"]
+    return timing
 
 
 async def _poll(client: LeanClient, path: str, success: str, error: str) -> Any:
@@ -93,7 +130,7 @@ async def _poll(client: LeanClient, path: str, success: str, error: str) -> Any:
 
 
 class Load:
-    """A number of clients that each keep one image under way."""
+    """A number of clients that each keep one image under way, or one request in bulk."""
 
     def __init__(self, arguments: argparse.Namespace) -> None:
         self._images = jpegs()
@@ -109,10 +146,12 @@ class Load:
         runs = (self._run(contender, number, end) for number, contender in enumerate(self._contenders))
         await asyncio.gather(*runs)
 
-    async def _run(self, contender: Waiting | Synchronous, turn: int, end: float) -> None:
+    async def _run(self, contender: Waiting | Bulk | Synchronous, turn: int, end: float) -> None:
         while (start := time.perf_counter()) < end:
-            self.timings.append(await contender.recognise(turn % len(self._images)))
-            self.finished.append((time.perf_counter(), time.perf_counter() - start))
+            timings = await contender.recognise(turn % len(self._images))
+            now = time.perf_counter()
+            self.timings += timings
+            self.finished += [(now, now - start)] * len(timings)
             turn += 1
 
     def close(self) -> None:
@@ -133,6 +172,7 @@ async def measure(arguments: argparse.Namespace) -> dict[str, Any]:
     """Return throughput and latency, after a warm-up, and where the time went if the contender tells."""
     load = Load(arguments)
     await load.run(WARM_UP_SECONDS)
+    print(WARM, file=sys.stderr, flush=True)
     load.finished.clear()
     load.timings.clear()
     start = time.perf_counter()

@@ -3,6 +3,7 @@
 import io
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -16,7 +17,7 @@ JPEG_QUALITY = 90
 LABEL_COUNT = 1000
 BUILDERS = {"ResNet-50": "resnet50", "MobileNetV3-small": "mobilenet_v3_small"}
 
-PREPROCESSING = {
+PREPROCESSING: dict[str, Any] = {
     "inputs": [
         {
             "tensor_name": "image",
@@ -59,8 +60,11 @@ def build_network(builder: str) -> torch.nn.Module:
     return network.eval()
 
 
-def write_model_folder(builder: str, folder: Path) -> None:
+def write_model_folder(builder: str, folder: Path, *, decoding: str = "EXACT") -> None:
     """Write the network of a builder as a folder that ``recoq push`` takes."""
+    [network_input] = PREPROCESSING["inputs"]
+    image = {**network_input["image"], "decoding": decoding}
+    preprocessing = {**PREPROCESSING, "inputs": [{**network_input, "image": image}]}
     folder.mkdir(parents=True)
     save_file(build_network(builder).state_dict(), folder / "weights.safetensors")
     (folder / "architecture.json").write_text(json.dumps({"builder": builder}))
@@ -70,7 +74,7 @@ def write_model_folder(builder: str, folder: Path) -> None:
         "description": "",
         "metadata": {},
         "framework": "pytorch-2.x",
-        "preprocessing": PREPROCESSING,
+        "preprocessing": preprocessing,
         "outputs": [{"labels": {"labels": labels, "exclusive": True, "roi": "NONE"}}],
         "post_processings": [{"classification": {"output_tensor": "output"}}],
     }

@@ -1,4 +1,4 @@
-"""The ways of running the same network on the same device: its precision, how its weights lie, modules or one graph.
+"""The ways of running the same network on the same device: precision, order of weights, one graph, recorded batches.
 
 The tuning tries some at deployment and the loader's callers apply what it chose.
 """
@@ -28,12 +28,14 @@ class Execution:
     """How to run a network.
 
     ``channels_last``: the weights of its convolutions lie in NHWC order, which most kernels are fastest with and whose
-    outputs pass the order on. ``frozen``: the network is one frozen graph, if that can be made of it.
+    outputs pass the order on. ``frozen``: the network is one frozen graph, if that can be made of it. ``recorded``: its
+    batches are recorded and replayed, on a GPU and if they can be.
     """
 
     precision: Precision = Precision.FLOAT32
     channels_last: bool = False
     frozen: bool = False
+    recorded: bool = False
 
     @classmethod
     def from_report(cls, report: Mapping[str, Any] | None) -> Self:
@@ -44,6 +46,7 @@ class Execution:
             precision=Precision(report.get("precision", Precision.FLOAT32)),
             channels_last=report.get("channels_last", False),
             frozen=report.get("frozen", False),
+            recorded=report.get("recorded", False),
         )
 
     @property
@@ -66,12 +69,19 @@ def prepared(network: LoadedNetwork, execution: Execution) -> LoadedNetwork:
     if not isinstance(module, nn.Module):
         return network.at(execution.dtype)
     _convert(module, execution)
-    network.nbytes = bytes_of(module)
+    network.weight_bytes = bytes_of(module)
     own = network.at(execution.dtype)
     graph = _graph_of(own, module) if execution.frozen else None
     if graph is not None:
         own.module, own.is_frozen = graph, True
+    if execution.recorded and can_be_recorded(own):
+        own.record(synthetic_samples(own)[:1])
     return own
+
+
+def can_be_recorded(network: LoadedNetwork) -> bool:
+    """Tell whether it can be tried to record batches of a network."""
+    return network.device.type == "cuda" and not network.takes_image_list
 
 
 def prepared_copy(network: LoadedNetwork, execution: Execution) -> LoadedNetwork:
@@ -88,11 +98,12 @@ def prepared_copy(network: LoadedNetwork, execution: Execution) -> LoadedNetwork
 
 
 def _graph_of(network: LoadedNetwork, module: nn.Module) -> nn.Module | None:
-    """Return the module as a frozen graph, on CPUs: what it does on GPUs has not been measured."""
-    if network.takes_image_list or network.device.type != "cpu":
+    """Return the module as a frozen graph, unless it takes images of many sizes."""
+    if network.takes_image_list:
         return None
     samples = synthetic_samples(network)[: 2 if network.description.batched_output else 1]
-    return frozen_graph(module, samples, network.precision)
+    inputs = [tuple(tensor.to(network.device) for tensor in network.normalised(sample)) for sample in samples]
+    return frozen_graph(module, inputs, network.precision)
 
 
 def _convert(module: nn.Module, execution: Execution) -> None:

@@ -7,6 +7,7 @@ decoder: the pixels are the same. A JPEG that :mod:`inference.reduction` wants s
 :mod:`inference.image_costs` tells what a file would cost.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from io import BytesIO
 
@@ -85,6 +86,17 @@ class EncodedImage:
         """Return the EXIF orientation that ``decode`` will apply to a JPEG; 1 is upright."""
         return _orientation_of(self._image)
 
+    def is_plain_jpeg(self) -> bool:
+        """Tell whether any decoder makes the same image of it, but for rounding: upright, with the usual colours."""
+        if not self._with_torchvision or self._image.mode != "RGB" or self.orientation_of_jpeg() != 1:
+            return False
+        components = [layer[0] for layer in self._image.layer]  # type: ignore[attr-defined]  # JPEGs have it
+        return components == [1, 2, 3] and self._image.info.get("adobe_transform", 1) == 1
+
+    def encoded(self) -> Tensor:
+        """Return the bytes of the file."""
+        return _as_tensor(self._data)
+
     def reduce_jpeg(self, factor: int) -> None:
         """Have ``decode`` return a JPEG 2, 4 or 8 times smaller in both directions, rounded up; torchvision cannot."""
         self.decoding_bytes = bytes_to_decode_reduced(self._image, factor)
@@ -138,12 +150,29 @@ def decode_image(data: bytes, limits: ImageLimits) -> Tensor:
 
 def _decode_jpeg(data: bytes) -> Tensor:
     _quiet_torchvision()
-    encoded = torch.frombuffer(bytearray(data), dtype=torch.uint8)  # a copy: torch wants a writable buffer
     try:
-        pixels: Tensor = decode_jpeg(encoded, mode=ImageReadMode.RGB, apply_exif_orientation=True)
+        pixels: Tensor = decode_jpeg(_as_tensor(data), mode=ImageReadMode.RGB, apply_exif_orientation=True)
     except RuntimeError as error:
         raise ImageError("The image is damaged and cannot be decoded.") from error
     return pixels
+
+
+def decode_jpegs(encoded: Sequence[Tensor], device: torch.device) -> list[Tensor]:
+    """Decode plain JPEG files on a device, together: uint8 RGB ``(3, height, width)`` each.
+
+    The calling thread's stream must have nothing left to do: the decoder does not wait for it, and might write into
+    memory that is still being read.
+
+    Raises:
+        RuntimeError: when one of them cannot be decoded there.
+    """
+    _quiet_torchvision()
+    pixels: list[Tensor] = decode_jpeg(list(encoded), ImageReadMode.RGB, device)
+    return pixels
+
+
+def _as_tensor(data: bytes) -> Tensor:
+    return torch.frombuffer(bytearray(data), dtype=torch.uint8)  # a copy: torch wants a writable buffer
 
 
 def _reaches_jpeg_end(data: bytes) -> bool:

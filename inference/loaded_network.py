@@ -12,7 +12,10 @@ from torch import Tensor, nn
 
 from inference.errors import DeviceLostError, InferenceError, NetworkError, reason_of
 from inference.network import ImageSpec, NetworkDescription
+from inference.normalisation import BatchNormalisation, can_wait
 from inference.outputs import split_outputs
+from inference.recordings import Recordings
+from inference.stacking import stacked, wait_for
 from inference.warning_filters import QuietWarning
 
 Sample = tuple[Tensor, ...]
@@ -42,7 +45,7 @@ class LoadedNetwork:
         description: NetworkDescription,
         device: torch.device,
         *,
-        nbytes: int,
+        weight_bytes: int,
         takes_image_list: bool = False,
         mean_images: Mapping[str | None, Tensor] | None = None,
         precision: torch.dtype = torch.float32,
@@ -51,11 +54,20 @@ class LoadedNetwork:
         self.module = module
         self.description = description
         self.device = device
-        self.nbytes = nbytes
+        self.weight_bytes = weight_bytes
         self.takes_image_list = takes_image_list
         self.precision = precision
         self.is_frozen = is_frozen
         self._mean_images = dict(mean_images or {})
+        self._recordings: Recordings | None = None
+        self._normalisations = [
+            BatchNormalisation(spec, device) if can_wait(spec) else None for spec in description.inputs
+        ]
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of device memory that are taken as long as the network is loaded."""
+        return self.weight_bytes + (0 if self._recordings is None else self._recordings.nbytes)
 
     def at(self, precision: torch.dtype) -> Self:
         """Return this network, its weights shared, computing in another precision."""
@@ -63,7 +75,7 @@ class LoadedNetwork:
             self.module,
             self.description,
             self.device,
-            nbytes=self.nbytes,
+            weight_bytes=self.weight_bytes,
             takes_image_list=self.takes_image_list,
             mean_images=self._mean_images,
             precision=precision,
@@ -74,11 +86,36 @@ class LoadedNetwork:
         """Return what to subtract from the images of an input: float32 in HWC order, or None."""
         return self._mean_images.get(spec.mean_file)
 
+    def normalises(self, spec: ImageSpec) -> bool:
+        """Tell whether samples hold the pixels of an input, and their batch is normalised on the device."""
+        return self.device.type == "cuda" and not self.takes_image_list and can_wait(spec)
+
+    def normalised(self, sample: Sample) -> Sample:
+        """Return the inputs of a sample as the module gets them, on the CPU and without batch dimension."""
+        return tuple(
+            tensor[0].cpu() for tensor in self._normalise(*(tensor[None].to(self.device) for tensor in sample))
+        )
+
+    def record(self, samples: Sequence[Sample]) -> bool:
+        """Have batches recorded when the first of a size runs, if that can be done with this one; tell whether."""
+        recordings = Recordings(self._forward, self.device)
+        with torch.inference_mode():
+            if not recordings.record(self._batch(samples)):
+                return False
+        self._recordings = recordings
+        return True
+
+    @property
+    def is_recorded(self) -> bool:
+        """Whether batches are replayed where they can be."""
+        return self._recordings is not None
+
     def run(self, samples: Sequence[Sample]) -> list[Outputs]:
         """Run samples as one batch, or one by one if the network takes no batches.
 
         Args:
-            samples: for each the input tensors, all of equal shapes and dtypes.
+            samples: for each the input tensors, all of equal shapes and dtypes; pixels, in uint8, where an input is
+                normalised on the device.
 
         Returns:
             For each sample the network's output tensors by name, on the CPU and without batch dimension.
@@ -94,10 +131,9 @@ class LoadedNetwork:
     def _run_batch(self, samples: Sequence[Sample]) -> list[Outputs]:
         _quiet_detectors()
         try:
-            # A frozen graph has the conversions in it.
-            precision = torch.float32 if self.is_frozen else self.precision
-            with torch.inference_mode(), computing_in(precision, self.device):
+            with torch.inference_mode():
                 outputs = self._call(samples)
+                wait_for(self.device)
             results = split_outputs(outputs, len(samples), self.description.tensor_names)
             return results if self.precision is torch.float32 else [self._widened(result) for result in results]
         except (torch.OutOfMemoryError, InferenceError):
@@ -114,11 +150,31 @@ class LoadedNetwork:
 
     def _call(self, samples: Sequence[Sample]) -> object:
         if self.takes_image_list:
-            return self.module([sample[0].to(self.device, non_blocking=True) for sample in samples])
-        inputs = [
-            torch.stack(tensors) if len(tensors) > 1 else tensors[0][None] for tensors in zip(*samples, strict=True)
+            with self._computing():
+                return self.module([sample[0].to(self.device, non_blocking=True) for sample in samples])
+        batch = self._batch(samples)
+        if self._recordings is not None:
+            return self._recordings.run(batch)
+        return self._forward(*(tensor.to(self.device, non_blocking=True) for tensor in batch))
+
+    def _batch(self, samples: Sequence[Sample]) -> list[Tensor]:
+        return [stacked(tensors, self.device) for tensors in zip(*samples, strict=True)]
+
+    def _forward(self, *batch: Tensor) -> object:
+        """Run tensors that are on the device."""
+        inputs = self._normalise(*batch)
+        with self._computing():
+            return self.module(*inputs)
+
+    def _normalise(self, *batch: Tensor) -> list[Tensor]:
+        return [
+            tensor if normalise is None else normalise(tensor)
+            for tensor, normalise in zip(batch, self._normalisations, strict=True)
         ]
-        return self.module(*(tensor.to(self.device, non_blocking=True) for tensor in inputs))
+
+    def _computing(self) -> AbstractContextManager[object]:
+        # A frozen graph has the conversions in it.
+        return computing_in(torch.float32 if self.is_frozen else self.precision, self.device)
 
 
 def computing_in(precision: torch.dtype, device: torch.device) -> AbstractContextManager[object]:

@@ -94,7 +94,7 @@ def load_network(folder: Path, description: NetworkDescription, device: torch.de
         module,
         description,
         device,
-        nbytes=bytes_of(module),
+        weight_bytes=bytes_of(module),
         takes_image_list=image_list,
         mean_images={name: _load_mean(folder / name) for name in description.mean_files},
     )

@@ -58,9 +58,10 @@ class Interpolation(StrEnum):
 
 
 class Decoding(StrEnum):
-    """How many of a file's pixels are made before the resize."""
+    """How a file becomes pixels."""
 
     EXACT = "EXACT"
+    DEVICE = "DEVICE"  # JPEGs by the decoder of the GPU that runs the network; without one, as EXACT
     SCALED = "SCALED"  # of a JPEG much larger than the target, a quarter or an eighth in each direction
 
 

@@ -5,20 +5,19 @@ equal, bit for bit, those of a script of ``torchvision.transforms.v2.functional`
 image was decoded at a reduced size.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 from torchvision.transforms.v2 import InterpolationMode
 from torchvision.transforms.v2 import functional as transforms
 
-from inference.errors import ImageError, NetworkError
+from inference.errors import ImageError
 from inference.geometry import Fit, Placement, fit_of
-from inference.network import ColorChannels, DataType, DimensionOrder, ImageSpec, Interpolation
+from inference.network import ColorChannels, DimensionOrder, ImageSpec, Interpolation
+from inference.normalisation import normalise
 from inference.reduction import Box, Reduction
 from inference.regions import Region, crop_of, cut
 
@@ -48,7 +47,8 @@ _PILLOW_RESAMPLINGS = {  # of images that were decoded at a reduced size, which 
 class Prepared:
     """One network input, ready to be batched.
 
-    ``tensor`` has no batch dimension, and its other dimensions are in the network's order, contiguous.
+    ``tensor`` has no batch dimension, and its other dimensions are in the network's order. It is contiguous, or,
+    as long as it holds pixels, channels last.
     ``input_width`` and ``input_height`` are the pixels of the image that the network sees in it.
     """
 
@@ -64,15 +64,19 @@ def prepare_image(
     spec: ImageSpec,
     mean_image: Tensor | None = None,
     reduction: Reduction | None = None,
+    *,
+    as_pixels: bool = False,
 ) -> Prepared:
     """Cut, resize, lay out, convert and normalise one image.
 
     Args:
-        image: uint8 RGB ``(3, height, width)`` on the CPU, as ``decode_image`` returns it; it is not changed.
+        image: uint8 RGB ``(3, height, width)``, as ``decode_image`` returns it; it is not changed. On a GPU, it has to
+            be left ``as_pixels``.
         region: what of the image to use.
         spec: the network's input.
         mean_image: the values of ``spec.mean_file``: float32, HWC, broadcast over the input.
         reduction: what ``reduce_for`` returned for the same region and spec before the image was decoded.
+        as_pixels: leave the tensor in uint8, to be normalised in its batch.
 
     Raises:
         ImageError: when the image is so elongated that it cannot be resized.
@@ -88,9 +92,12 @@ def prepare_image(
         pixels, box = reduction.cut(image, crop)
     fit = fit_of(crop.width, crop.height, spec.resize_type, spec.target_size)
     pixels = _lay_out(_resize(pixels, fit, spec.interpolation, box), fit)
-    values = _normalise(_convert_channels(pixels, spec.color_channels), spec, mean_image)
+    pixels = _convert_channels(pixels, spec.color_channels)
+    order = _PERMUTATIONS[spec.dimension_order]
     return Prepared(
-        tensor=values.permute(_PERMUTATIONS[spec.dimension_order]).contiguous(),
+        tensor=_packed(pixels).permute(order)
+        if as_pixels
+        else normalise(pixels, spec, mean_image).permute(order).contiguous(),
         placement=Placement.of(crop, fit, image_width, image_height),
         input_width=fit.canvas_width,
         input_height=fit.canvas_height,
@@ -126,7 +133,7 @@ def _lay_out(resized: Tensor, fit: Fit) -> Tensor:
     height, width = resized.shape[-2:]
     if (height, width) == (fit.canvas_height, fit.canvas_width):
         return resized
-    canvas = torch.full((3, fit.canvas_height, fit.canvas_width), _WHITE, dtype=torch.uint8)
+    canvas = resized.new_full((3, fit.canvas_height, fit.canvas_width), _WHITE)
     x, y = max(0, fit.offset_x), max(0, fit.offset_y)
     canvas[:, y : y + height, x : x + width] = resized
     return canvas
@@ -140,41 +147,6 @@ def _convert_channels(pixels: Tensor, channels: ColorChannels) -> Tensor:
     return pixels.flip(0) if channels is ColorChannels.BGR else pixels
 
 
-def _normalise(pixels: Tensor, spec: ImageSpec, mean_image: Tensor | None) -> Tensor:
-    """Return ``(pixels * scaling / 255 - mean) / std`` as ``(C, H, W)`` of the wanted type.
-
-    NumPy gives the same bits as PyTorch, at the same speed on one core. PyTorch would give each of the many threads
-    that come here a team of as many more as there are cores, which would take these from the device's thread.
-    """
-    mean = _mean_of(pixels, spec, mean_image)
-    if spec.data_type is DataType.UINT8 and spec.pixel_scaling == 255.0 and mean is None and spec.std is None:
-        return pixels
-    # The copy to float puts the channels first as well: one pass over the pixels, all that follows is in place.
-    values = pixels.numpy().astype(np.float32, order="C")
-    if spec.pixel_scaling != 255.0:
-        values *= np.float32(spec.pixel_scaling / 255.0)
-    if mean is not None:
-        values -= mean
-    if spec.std is not None:
-        values /= _per_channel(spec.std)
-    if spec.data_type is DataType.UINT8:
-        return torch.from_numpy(np.rint(values).clip(0, 255).astype(np.uint8))
-    return torch.from_numpy(values.astype(np.float16) if spec.data_type is DataType.FLOAT16 else values)
-
-
-def _per_channel(values: Sequence[float]) -> NDArray[np.float32]:
-    return np.array(values, dtype=np.float32).reshape(-1, 1, 1)
-
-
-def _mean_of(pixels: Tensor, spec: ImageSpec, mean_image: Tensor | None) -> NDArray[np.float32] | None:
-    if mean_image is None:
-        return None if spec.mean is None else _per_channel(spec.mean)
-    channels, height, width = pixels.shape
-    try:
-        expanded: NDArray[np.float32] = mean_image.expand(height, width, channels).permute(2, 0, 1).numpy()
-        return expanded
-    except RuntimeError as error:
-        shape = "x".join(str(size) for size in mean_image.shape)
-        raise NetworkError(
-            f"The mean file of shape {shape} does not fit an input of {height}x{width}x{channels}."
-        ) from error
+def _packed(pixels: Tensor) -> Tensor:
+    """Return pixels whose memory is theirs alone, channels last as decoders give them."""
+    return pixels.permute(1, 2, 0).contiguous().permute(2, 0, 1)

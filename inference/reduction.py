@@ -66,7 +66,7 @@ def reduce_for(image: EncodedImage, region: Region, spec: ImageSpec) -> Reductio
 
     A polygon and the search for the foreground look at single pixels, and so does ``NEAREST``: they have them all.
     """
-    if spec.decoding is Decoding.EXACT or spec.interpolation is Interpolation.NEAREST:
+    if spec.decoding is not Decoding.SCALED or spec.interpolation is Interpolation.NEAREST:
         return None
     if region.polygon is not None or region.crop_uniform_background or not image.is_jpeg:
         return None

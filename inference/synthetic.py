@@ -16,13 +16,12 @@ def synthetic_samples(network: LoadedNetwork) -> list[Sample]:
     specs = network.description.inputs
     generator = torch.Generator().manual_seed(_SEED)
     shapes = [1.0, 1.0, 0.5] if any(spec.resize_type is ResizeType.NETWORK for spec in specs) else [1.0, 1.0]
-    return [
-        tuple(
-            prepare_image(_noise(spec, flatness, generator), WHOLE_IMAGE, spec, network.mean_image(spec)).tensor
-            for spec in specs
-        )
-        for flatness in shapes
-    ]
+    return [tuple(_prepared(_noise(spec, flatness, generator), spec, network) for spec in specs) for flatness in shapes]
+
+
+def _prepared(pixels: Tensor, spec: ImageSpec, network: LoadedNetwork) -> Tensor:
+    as_pixels = network.normalises(spec)
+    return prepare_image(pixels, WHOLE_IMAGE, spec, network.mean_image(spec), as_pixels=as_pixels).tensor
 
 
 def _noise(spec: ImageSpec, flatness: float, generator: torch.Generator) -> Tensor:

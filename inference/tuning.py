@@ -7,6 +7,7 @@ percent, which is why nothing that costs something is chosen for a smaller diffe
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import product
 from math import inf
 from time import perf_counter
 
@@ -15,7 +16,7 @@ from torch import nn
 
 from inference.agreement import agree
 from inference.errors import NetworkError
-from inference.execution import Execution, has_convolutions, prepared_copy
+from inference.execution import Execution, can_be_recorded, has_convolutions, prepared_copy
 from inference.loaded_network import LoadedNetwork, Sample
 from inference.network import Precision
 from inference.race import Clock, race
@@ -36,6 +37,7 @@ LOWER_PRECISIONS = (Precision.BFLOAT16, Precision.FLOAT16)
 
 _ASKED = "The network's preprocessing says so."
 _BATCH = 8
+_BATCH_ON_GPU = 32
 
 
 @dataclass(frozen=True)
@@ -80,7 +82,7 @@ def choose_execution(network: LoadedNetwork, samples: Sequence[Sample], clock: C
     if asked is not Precision.AUTO and not isinstance(network.module, nn.Module):
         return Chosen(plain, prepared_copy(network, plain), _ASKED)
     contest = _Contest(network, samples, clock)
-    best = contest.of_graphs(contest.of_orders(plain))
+    best = contest.of_recordings(contest.of_graphs(contest.of_orders(plain)))
     return contest.of_precisions(best) if asked is Precision.AUTO else Chosen(best.execution, best.network, _ASKED)
 
 
@@ -98,7 +100,8 @@ class _Contest:
     def __init__(self, network: LoadedNetwork, samples: Sequence[Sample], clock: Clock) -> None:
         self._loaded = network
         self._proofs = [samples[:2], *([sample] for sample in samples)]  # a graph may know one batch size only
-        self._batch = [samples[index % 2] for index in range(_BATCH if network.description.batched_output else 2)]
+        size = (_BATCH_ON_GPU if network.device.type == "cuda" else _BATCH) if network.description.batched_output else 2
+        self._batch = [samples[index % 2] for index in range(size)]
         self._clock = clock
 
     def of_orders(self, plain: Execution) -> _Entry:
@@ -116,6 +119,27 @@ class _Contest:
         graph = self._tried(replace(modules.execution, frozen=True), modules)
         return self._faster(modules, graph, GRAPH_LEAST_GAIN)
 
+    def of_recordings(self, run: _Entry) -> _Entry:
+        """Return the network with its batches recorded, if they can be and are not slower replayed."""
+        if not can_be_recorded(run.network):
+            return run
+        recorded = self._tried(replace(run.execution, recorded=True), run)
+        return self._faster(run, recorded, GRAPH_LEAST_GAIN)
+
+    def of_layouts(self, run: _Entry, reference: _Entry) -> _Entry:
+        """Return the network in the order of weights and the form that are fastest in its precision, on a GPU.
+
+        There they are others than in float32: only lower precisions have units that want channels last.
+        """
+        if not can_be_recorded(run.network):
+            return run
+        layouts = product((False, True), repeat=2)
+        others = [replace(run.execution, channels_last=last, frozen=frozen) for last, frozen in layouts]
+        entries = [run, *filter(None, (self._tried(other, reference) for other in others if other != run.execution))]
+        seconds = self._seconds(*entries)
+        best = min(range(len(entries)), key=seconds.__getitem__)
+        return entries[best] if seconds[best] * ORDER_LEAST_GAIN <= seconds[0] else run
+
     def of_precisions(self, exact: _Entry) -> Chosen:
         """Return the fastest of the lower precisions, or what was found for float32."""
         found = {precision: self._in_precision(precision, exact) for precision in LOWER_PRECISIONS}
@@ -128,9 +152,10 @@ class _Contest:
         if best is None or gains[best] < WORTHWHILE_GAIN:
             facts = "; ".join(_fact(precision, gains.get(precision, 0.0)) for precision in LOWER_PRECISIONS)
             return Chosen(exact.execution, exact.network, f"Nothing faster agrees with it: {facts}.")
+        chosen = self.of_layouts(lower[best], exact)
         return Chosen(
-            lower[best].execution,
-            lower[best].network,
+            chosen.execution,
+            chosen.network,
             f"It is {gains[best]:.1f} times as fast as float32 and agrees with it within {PRECISION_BOUND:.0%}.",
         )
 
@@ -148,7 +173,7 @@ class _Contest:
             network = prepared_copy(self._loaded, execution)
         except torch.OutOfMemoryError:
             return None
-        if execution.frozen and not network.is_frozen:
+        if (execution.frozen, execution.recorded) != (network.is_frozen, network.is_recorded):
             return None
         bound = ORDER_BOUND if execution.precision is Precision.FLOAT32 else PRECISION_BOUND
         if not all(_agree(network, reference.network, proof, bound) for proof in self._proofs):

@@ -34,8 +34,8 @@ class WarmUp:
     """A network as it is to be run, and what is to be remembered of it.
 
     ``report`` is ``{"inputs": [{"name", "shape", "dtype"}], "outputs": [...], "precision": str,
-    "precision_reason": str, "channels_last": bool, "frozen": bool, "side_by_side": bool, "threads": int or null,
-    "max_batch_size": int, "batch_milliseconds": {size: float}}``.
+    "precision_reason": str, "channels_last": bool, "frozen": bool, "recorded": bool, "side_by_side": bool,
+    "threads": int or null, "max_batch_size": int, "batch_milliseconds": {size: float}}``.
     Shapes have no batch dimension, and null for what varies with the content or the size of the image.
     """
 
@@ -56,7 +56,7 @@ def run_first_times(network: LoadedNetwork, largest_batch: int) -> None:
     """Run a network that was deployed before, so that no task pays for what first runs cost.
 
     TorchScript watches two runs and compiles in the third. A GPU is asked for the memory of a batch when the first of
-    that size runs, so there the largest one runs as well, if it fits.
+    that size runs, so there the largest one runs as well, if it fits; and one of each size that is recorded.
 
     Raises:
         NetworkError, torch.OutOfMemoryError: if the network does not stand one image.
@@ -64,9 +64,12 @@ def run_first_times(network: LoadedNetwork, largest_batch: int) -> None:
     sample = synthetic_samples(network)[0]
     for _ in range(_SCRIPT_RUNS if isinstance(network.module, torch.jit.ScriptModule) else 1):
         network.run([sample])
-    if network.device.type == "cuda":
-        with suppress(torch.OutOfMemoryError):  # the batcher finds out what fits
-            network.run([sample] * largest_batch)
+    sizes = [largest_batch] if network.device.type == "cuda" else []
+    if network.is_recorded:
+        sizes = [2**exponent for exponent in range((largest_batch - 1).bit_length(), -1, -1)]
+    with suppress(torch.OutOfMemoryError):  # the batcher finds out what fits
+        for size in sizes:
+            network.run([sample] * min(size, largest_batch))
 
 
 def warm_up(
@@ -98,7 +101,7 @@ def warm_up(
     except torch.OutOfMemoryError as error:
         raise NetworkError("The device has not enough memory to run the network on one image.") from error
     names = [spec.tensor_name for spec in network.description.inputs]
-    inputs = [dict(zip(names, sample, strict=True)) for sample in samples]
+    inputs = [dict(zip(names, network.normalised(sample), strict=True)) for sample in samples]
     report = {
         "inputs": _tensors_of(inputs),
         "outputs": _tensors_of(results),
@@ -106,6 +109,7 @@ def warm_up(
         "precision_reason": chosen.reason,
         "channels_last": chosen.execution.channels_last,
         "frozen": chosen.execution.frozen,
+        "recorded": chosen.execution.recorded,
         "side_by_side": sharing.side_by_side,
         "threads": sharing.threads,
         **batches,

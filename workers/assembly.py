@@ -9,6 +9,7 @@ from config.queues import TaskKind
 from config.settings import MEBIBYTE, Settings
 from inference.batcher import Batcher
 from inference.device import choose_device, compute_in_full_float32, wake
+from inference.device_decoding import DeviceDecoder
 from inference.free_memory import cache_budget
 from inference.lanes import Lanes
 from inference.loader import LoadedNetwork
@@ -88,7 +89,7 @@ def assemble(settings: Settings, worker_name: str) -> WorkerParts:
         load_timeout_seconds=settings.load_timeout_seconds,
         pinned=settings.pinned_networks,
     )
-    images = ImageInputs(settings)
+    images = ImageInputs(settings, DeviceDecoder(device) if device.type == "cuda" else None)
     fetches = FetchAhead(ImageFetcher(settings), settings.url_fetches)
     leases = Leases(ledger, settings.lease_seconds)
     in_hand = InHand()

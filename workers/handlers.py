@@ -9,7 +9,8 @@ from workers.fetch_ahead import Fetched
 from workers.stopwatch import Stopwatch
 
 Steps = Generator[Future[Any], None, bytes]
-"""The run of a task: yields the future of each batch before it waits for it, and returns the data as JSON text."""
+"""The run of a task: yields the future of what it shares with others, say a batch, before it waits for that, and
+returns the data as JSON text."""
 
 
 class TaskHandler(Protocol):

@@ -3,12 +3,14 @@
 Runs in the worker's threads, ahead of the device. Every error names the input that caused it.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
+from concurrent.futures import Future
 from typing import Any
 
 from config.settings import Settings
+from inference.device_decoding import DeviceDecoder, decodes_on_device
 from inference.errors import ImageError
-from inference.images import ImageLimits, open_image
+from inference.images import EncodedImage, ImageLimits, open_image
 from inference.lanes import use_threads
 from inference.loader import LoadedNetwork
 from inference.memory_budget import MemoryBudget
@@ -22,17 +24,22 @@ from workers.fetch import FetchError
 from workers.fetch_ahead import Fetched
 from workers.stopwatch import Stage, Stopwatch
 
+Preparation = Generator[Future[Any], None, list[Prepared]]
+"""The steps to the inputs of a task: yields the future of an image that a device decodes before it waits for it."""
+
 
 class ImageInputs:
-    """Prepares the images of tasks, in as many threads at once as their decoded sizes allow."""
+    """Prepares the images of tasks, in as many threads at once as their decoded sizes allow.
 
-    def __init__(self, settings: Settings) -> None:
+    ``decoder`` is that of the device that the networks run on, if it has one.
+    """
+
+    def __init__(self, settings: Settings, decoder: DeviceDecoder | None = None) -> None:
+        self._decoder = decoder
         self._limits = ImageLimits(settings.max_image_bytes, settings.max_image_pixels)
         self._memory = MemoryBudget(settings.decode_memory_bytes)
 
-    def prepare(
-        self, task: ClaimedTask, fetched: Fetched, network: LoadedNetwork, stopwatch: Stopwatch
-    ) -> list[Prepared]:
+    def prepare(self, task: ClaimedTask, fetched: Fetched, network: LoadedNetwork, stopwatch: Stopwatch) -> Preparation:
         """Return one prepared image for each input of the network, in order; ``fetched`` are those that were not sent.
 
         Raises:
@@ -47,26 +54,37 @@ class ImageInputs:
             try:
                 encoded = _bytes_of(given["source"], task.inputs, fetched)
                 stopwatch.lap(Stage.FETCH)
-                prepared.append(self._prepare(encoded, given, spec, network, stopwatch))
+                image, region = open_image(encoded, self._limits), Region.from_json(given)
+                on_device = self._begin_on_device(image, region, spec, network)
+                if on_device is not None:
+                    yield on_device
+                    found = on_device.result()
+                    stopwatch.lap(Stage.DECODE)
+                else:
+                    found = None
+                prepared.append(found or self._prepare(image, region, spec, network, stopwatch))
             except (ImageError, FetchError) as error:
                 raise TaskFailure(f"inputs.{index}.image: {error}") from error
         return prepared
 
+    def _begin_on_device(
+        self, image: EncodedImage, region: Region, spec: ImageSpec, network: LoadedNetwork
+    ) -> "Future[Prepared | None] | None":
+        """Have the device decode an image, if it may."""
+        if self._decoder is None or not network.normalises(spec) or not decodes_on_device(image, region, spec):
+            return None
+        return self._decoder.submit(image, lambda pixels: prepare_image(pixels, region, spec, as_pixels=True))
+
     def _prepare(
-        self,
-        encoded: bytes,
-        given: Mapping[str, Any],
-        spec: ImageSpec,
-        network: LoadedNetwork,
-        stopwatch: Stopwatch,
+        self, image: EncodedImage, region: Region, spec: ImageSpec, network: LoadedNetwork, stopwatch: Stopwatch
     ) -> Prepared:
         use_threads(1)  # other images have the other cores, and helpers would slow the network (inference.openmp)
-        image, region = open_image(encoded, self._limits), Region.from_json(given)
         reduction = reduce_for(image, region, spec)
         with self._memory.reserved(image.decoding_bytes):
             pixels = image.decode()
             stopwatch.lap(Stage.DECODE)
-            prepared = prepare_image(pixels, region, spec, network.mean_image(spec), reduction)
+            as_pixels, mean_image = network.normalises(spec), network.mean_image(spec)
+            prepared = prepare_image(pixels, region, spec, mean_image, reduction, as_pixels=as_pixels)
             del pixels  # before another thread is told that there is room
             stopwatch.lap(Stage.PREPROCESS)
             return prepared

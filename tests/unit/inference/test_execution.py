@@ -50,7 +50,7 @@ def test_what_cannot_be_traced_runs_as_it_is() -> None:
         def forward(self, batch: torch.Tensor) -> object:
             return object()
 
-    network = LoadedNetwork(Undecided(), description(), CPU, nbytes=0)
+    network = LoadedNetwork(Undecided(), description(), CPU, weight_bytes=0)
     assert not prepared(network, Execution(frozen=True)).is_frozen
 
 

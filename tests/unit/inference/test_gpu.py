@@ -3,23 +3,32 @@
 ``pytest -m gpu`` runs these where there is an NVIDIA GPU.
 """
 
+import io
 import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 from torch import Tensor, nn
 
 from inference.batcher import Batcher
 from inference.device import compute_in_full_float32, give_back_unused
+from inference.device_decoding import DeviceDecoder, decodes_on_device
 from inference.execution import Execution, prepared
+from inference.images import ImageLimits, open_image
 from inference.loaded_network import LoadedNetwork
 from inference.loader import load_network
 from inference.model_cache import ModelCache, Room
-from inference.network import Precision
+from inference.network import DataType, DimensionOrder, Precision
+from inference.normalisation import BatchNormalisation
+from inference.preprocess import prepare_image
+from inference.regions import WHOLE_IMAGE
+from inference.stacking import stacked
 from inference.warm_up import run_first_times, warm_up
 from tests.unit.inference.seeded_networks import CPU, WEIGHT_SETS, description, images
 
@@ -31,6 +40,7 @@ pytestmark = [
 GPU = torch.device("cuda:0")
 MEBIBYTE = 1024 * 1024
 WAIT_SECONDS = 60
+LIMITS = ImageLimits(10_000_000, 50_000_000)
 PRECISION_BOUNDS = {Precision.FLOAT32: 1e-4, Precision.BFLOAT16: 0.05, Precision.FLOAT16: 0.02}
 
 
@@ -61,14 +71,16 @@ def difference(found: Sequence[Tensor], expected: Sequence[Tensor]) -> float:
     return float((torch.stack(tuple(found)) - torch.stack(tuple(expected))).abs().amax() / largest)
 
 
+@pytest.mark.parametrize("recorded", [False, True])
 @pytest.mark.parametrize("precision", PRECISION_BOUNDS)
 @pytest.mark.parametrize("weight_set", WEIGHT_SETS)
 def test_results_are_those_of_the_cpu(
-    classifier_folders: dict[str, Path], weight_set: str, precision: Precision
+    classifier_folders: dict[str, Path], weight_set: str, precision: Precision, recorded: bool
 ) -> None:
     folder = classifier_folders[weight_set]
     expected = results_of(load_network(folder, description(), CPU))
-    network = prepared(load_network(folder, description(), GPU), Execution(precision, channels_last=True))
+    execution = Execution(precision, channels_last=True, frozen=True, recorded=recorded)
+    network = prepared(load_network(folder, description(), GPU), execution)
     found = results_of(network)
     assert {tensor.device.type for tensor in found} == {"cpu"}
     assert {tensor.dtype for tensor in found} == {torch.float32}
@@ -82,9 +94,152 @@ def test_detector_finds_what_it_finds_on_the_cpu(detector_folder: Path) -> None:
     assert difference([found["scores"]], [expected["scores"]]) < 1e-3
 
 
+@pytest.mark.parametrize("order", DimensionOrder)
+@pytest.mark.parametrize("data_type", [DataType.FLOAT32, DataType.FLOAT16])
+def test_batches_are_normalised_to_the_same_bits(order: DimensionOrder, data_type: DataType) -> None:
+    spec = description(
+        dimension_order=order, data_type=data_type, mean=[0.485, 0.456, 0.406], std=[0.229, 0.224, 0.225]
+    ).inputs[0]
+    normalise = BatchNormalisation(spec, GPU)
+    photos = [torch.randint(0, 256, (3, 48, 64), dtype=torch.uint8) for _ in range(3)]
+    pixels = [prepare_image(photo, WHOLE_IMAGE, spec, as_pixels=True).tensor for photo in photos]
+    found = normalise(stacked(pixels, GPU).to(GPU))
+    expected = torch.stack([prepare_image(photo, WHOLE_IMAGE, spec).tensor for photo in photos])
+    assert found.is_contiguous()
+    assert torch.equal(found.cpu(), expected)
+
+
+def photo(seed: int, width: int = 640, height: int = 480) -> bytes:
+    noise = np.random.default_rng(seed).integers(0, 256, (12, 16, 3), np.uint8)
+    stream = io.BytesIO()
+    Image.fromarray(noise).resize((width, height), Image.Resampling.BICUBIC).save(stream, "JPEG", quality=90)
+    return stream.getvalue()
+
+
+def test_gpu_decodes_what_the_cpu_decodes_but_for_rounding() -> None:
+    spec = description(decoding="DEVICE", target_size="224").inputs[0]
+    decoder = DeviceDecoder(GPU)
+    for seed in range(20):
+        image = open_image(photo(seed, 640 - 3 * seed, 480 + seed), LIMITS)
+        assert decodes_on_device(image, WHOLE_IMAGE, spec)
+        found = decoder.submit(image, lambda pixels: prepare_image(pixels, WHOLE_IMAGE, spec, as_pixels=True)).result()
+        assert found is not None
+        assert found.tensor.is_cuda
+        exact = prepare_image(image.decode(), WHOLE_IMAGE, spec, as_pixels=True)
+        assert (found.placement, found.tensor.stride()) == (exact.placement, exact.tensor.stride())
+        differences = (found.tensor.cpu().int() - exact.tensor.int()).abs()
+        assert differences.max() <= 16
+        assert differences.float().mean() < 2
+    decoder.close()
+
+
+def test_gpu_decodes_the_same_again_and_again_while_networks_run(classifier_folders: dict[str, Path]) -> None:
+    """The decoder runs on a stream of its own, and writes wherever the allocator lets it."""
+    network, decoder = recorded_network(classifier_folders["weights.safetensors"]), DeviceDecoder(GPU)
+    spec = description(decoding="DEVICE").inputs[0]
+    photos = [photo(seed) for seed in range(16)]
+
+    def decoded(data: bytes) -> Tensor:
+        image = open_image(data, LIMITS)
+        found = decoder.submit(image, lambda pixels: prepare_image(pixels, WHOLE_IMAGE, spec, as_pixels=True)).result()
+        assert found is not None
+        return found.tensor
+
+    expected = [decoded(data).clone() for data in photos]
+    scores = [result["output"] for result in network.run([(tensor,) for tensor in expected])]
+    with ThreadPoolExecutor(8) as pool:
+        for _ in range(40):
+            again = list(pool.map(decoded, photos))
+            assert all(torch.equal(one, other) for one, other in zip(again, expected, strict=True))
+            found = [result["output"] for result in network.run([(tensor,) for tensor in again])]
+            assert difference(found, scores) < 1e-5
+    decoder.close()
+
+
+def test_damaged_jpeg_is_given_back_and_others_of_its_batch_are_not() -> None:
+    spec = description(decoding="DEVICE").inputs[0]
+    whole, decoder = photo(0), DeviceDecoder(GPU)
+    start = whole.index(b"\xff\xc4") + 5
+    damaged = whole[:start] + b"\xff" * 16 + whole[start + 16 :]
+    files = [whole, damaged] * 8
+    with ThreadPoolExecutor(len(files)) as pool:
+        found = list(
+            pool.map(
+                lambda data: decoder.submit(
+                    open_image(data, LIMITS),
+                    lambda pixels: prepare_image(pixels, WHOLE_IMAGE, spec, as_pixels=True),
+                ).result(),
+                files,
+            )
+        )
+    assert [prepared is None for prepared in found] == [False, True] * 8
+    decoder.close()
+
+
+def test_batch_may_mix_what_the_gpu_and_the_cpu_have_decoded(classifier_folders: dict[str, Path]) -> None:
+    network = recorded_network(classifier_folders["weights.safetensors"])
+    pixels = [(255 * image).to(torch.uint8) for image in images(3)]
+    expected = [result["output"] for result in network.run([(each,) for each in pixels])]
+    mixed = [pixels[0], pixels[1].to(GPU), pixels[2]]
+    found = [result["output"] for result in network.run([(each,) for each in mixed])]
+    assert difference(found, expected) < 1e-5
+
+
+def recorded_network(folder: Path) -> LoadedNetwork:
+    network = prepared(load_network(folder, description(), GPU), Execution(recorded=True))
+    assert network.is_recorded
+    return network
+
+
+def test_recorded_batches_of_any_size_give_what_the_network_gives(classifier_folders: dict[str, Path]) -> None:
+    folder = classifier_folders["weights.safetensors"]
+    plain, recorded = load_network(folder, description(), GPU), recorded_network(folder)
+    for count in (1, 2, 3, 5, 8, 11, 2):
+        samples = [(image,) for image in images(20)[:count]]
+        expected = [result["output"] for result in plain.run(samples)]
+        found = [result["output"] for result in recorded.run(samples)]
+        assert len(found) == count
+        assert difference(found, expected) < 1e-5
+
+
+def test_memory_of_recordings_is_counted_and_comes_back(classifier_folders: dict[str, Path]) -> None:
+    folder = classifier_folders["weights.safetensors"]
+    give_back_unused(GPU)
+    before = torch.cuda.memory_reserved(GPU)
+    network = recorded_network(folder)
+    run_first_times(network, 32)
+    give_back_unused(GPU)
+    taken = torch.cuda.memory_reserved(GPU) - before
+    assert network.weight_bytes < network.nbytes <= taken <= network.nbytes + 64 * MEBIBYTE
+    del network
+    give_back_unused(GPU)
+    assert torch.cuda.memory_reserved(GPU) == before
+
+
+class Asking(nn.Module):
+    """Asks the CPU what to do next, which no recording can hold."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x.flatten(1) * (2.0 if x.sum().item() > 0 else 3.0)
+
+
+def test_network_that_cannot_be_recorded_runs_as_it_is(classifier_folders: dict[str, Path]) -> None:
+    give_back_unused(GPU)
+    before = torch.cuda.memory_allocated(GPU)
+    network = prepared(LoadedNetwork(Asking(), description(), GPU, weight_bytes=0), Execution(recorded=True))
+    assert not network.is_recorded
+    assert torch.equal(network.run([(images(1)[0],)])[0]["output"], 2.0 * images(1)[0].flatten())
+    del network
+    give_back_unused(GPU)
+    assert torch.cuda.memory_allocated(GPU) == before
+    other = recorded_network(classifier_folders["weights.safetensors"])  # what failed stands in nobody's way
+    assert difference(results_of(other), results_of(other)) == 0
+    assert torch.cuda.current_stream(GPU) == torch.cuda.default_stream(GPU)
+
+
 def test_samples_that_many_threads_submit_do_not_mix(classifier_folders: dict[str, Path]) -> None:
     samples = images(200)
-    network = load_network(classifier_folders["weights.safetensors"], description(), GPU)
+    network = recorded_network(classifier_folders["weights.safetensors"])
     alone = [network.run([(sample,)])[0]["output"] for sample in samples]
     batcher = Batcher(16)
     with ThreadPoolExecutor(16) as pool:
@@ -95,12 +250,12 @@ def test_samples_that_many_threads_submit_do_not_mix(classifier_folders: dict[st
 
 def test_two_networks_run_while_a_third_is_loaded(classifier_folders: dict[str, Path]) -> None:
     folder = classifier_folders["weights.safetensors"]
-    network = load_network(folder, description(), GPU)
+    network = recorded_network(folder)
     expected, stop = results_of(network), threading.Event()
 
     def load_again() -> None:
         while not stop.is_set():
-            run_first_times(load_network(folder, description(), GPU), 4)
+            run_first_times(recorded_network(folder), 4)
 
     thread = threading.Thread(target=load_again)
     thread.start()
@@ -118,7 +273,7 @@ class Hungry(nn.Module):
 
 
 def test_out_of_memory_halves_the_batch_and_is_remembered(little_memory: int) -> None:
-    network = LoadedNetwork(Hungry(), description(), GPU, nbytes=0)
+    network = LoadedNetwork(Hungry(), description(), GPU, weight_bytes=0)
     sizes: list[int] = []
     batcher = Batcher(16, on_batch=lambda run: sizes.append(run.size))
     samples = images(16)
@@ -128,7 +283,7 @@ def test_out_of_memory_halves_the_batch_and_is_remembered(little_memory: int) ->
         assert hold.wait(WAIT_SECONDS)
         return x
 
-    stopper = LoadedNetwork(wait, description(), GPU, nbytes=0)
+    stopper = LoadedNetwork(wait, description(), GPU, weight_bytes=0)
     for _ in range(2):
         hold.clear()
         first = batcher.submit(stopper, (samples[0],))  # keeps the device while the others come together

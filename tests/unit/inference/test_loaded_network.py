@@ -14,7 +14,7 @@ from tests.unit.inference.seeded_networks import CPU, description, images
 
 
 def network(module: Callable[..., Any], count: int = 1, **options: Any) -> LoadedNetwork:
-    return LoadedNetwork(module, description(count, **options), CPU, nbytes=0)
+    return LoadedNetwork(module, description(count, **options), CPU, weight_bytes=0)
 
 
 def names_of(module: Callable[..., Any], **options: Any) -> list[str]:

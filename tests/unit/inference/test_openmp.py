@@ -117,7 +117,7 @@ def test_an_idle_lane_has_no_helpers() -> None:
 
 
 def test_a_deployment_leaves_no_helpers() -> None:
-    network = LoadedNetwork(torch.nn.Conv2d(3, 64, 3), description(precision="auto"), CPU, nbytes=0)
+    network = LoadedNetwork(torch.nn.Conv2d(3, 64, 3), description(precision="auto"), CPU, weight_bytes=0)
 
     def deploy() -> None:
         before = threads()

@@ -61,7 +61,7 @@ def frozen(module: nn.Module) -> LoadedNetwork:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # scripting is deprecated; what users scripted before has to load
         scripted: nn.Module = torch.jit.script(module.eval())
-    plain = LoadedNetwork(scripted, description(), CPU, nbytes=0)
+    plain = LoadedNetwork(scripted, description(), CPU, weight_bytes=0)
     network = prepared_copy(plain, Execution(frozen=True))
     assert network.is_frozen
     return network
@@ -119,7 +119,7 @@ def test_other_results_side_by_side_are_not_accepted(monkeypatch: pytest.MonkeyP
             return batch.mean((2, 3)) + next(runs)
 
     monkeypatch.setattr(sharing, "keeps_nothing", lambda module: True)  # wrongly
-    network = LoadedNetwork(Drifting(), description(), CPU, nbytes=0, is_frozen=True)
+    network = LoadedNetwork(Drifting(), description(), CPU, weight_bytes=0, is_frozen=True)
     assert choose_sharing(network, PAIR, LANES, ticking()) == ONE_AT_A_TIME
 
 

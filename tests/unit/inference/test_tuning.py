@@ -40,7 +40,7 @@ class Bench:
 
     @property
     def network(self) -> LoadedNetwork:
-        return LoadedNetwork(self, description(precision="auto"), CPU, nbytes=0)
+        return LoadedNetwork(self, description(precision="auto"), CPU, weight_bytes=0)
 
     def chosen(self) -> Chosen:
         return choose_execution(self.network, PAIR, self.clock)
@@ -92,12 +92,12 @@ def test_a_network_that_fails_in_a_precision_keeps_float32() -> None:
 
 
 def test_detectors_of_image_lists_keep_float32() -> None:
-    network = LoadedNetwork(lambda x: x, description(precision="auto"), CPU, nbytes=0, takes_image_list=True)
+    network = LoadedNetwork(lambda x: x, description(precision="auto"), CPU, weight_bytes=0, takes_image_list=True)
     assert choose_execution(network, PAIR).execution == PLAIN
 
 
 def test_a_real_network_is_timed_in_real_seconds() -> None:
-    network = LoadedNetwork(torch.nn.Conv2d(3, 8, 3), description(precision="auto"), CPU, nbytes=0)
+    network = LoadedNetwork(torch.nn.Conv2d(3, 8, 3), description(precision="auto"), CPU, weight_bytes=0)
     assert choose_execution(network, PAIR).execution.precision in set(Precision) - {Precision.AUTO}
     assert all(timing.seconds > 0 for timing in time_batches(network, PAIR, 4))
 
@@ -146,7 +146,7 @@ class Convolution(torch.nn.Module):
         return torch.ones(len(x), 2) + (self._error if is_last else 0.0)
 
     def chosen(self) -> Chosen:
-        return choose_execution(LoadedNetwork(self, description(), CPU, nbytes=0), PAIR, lambda: self.clock.now)
+        return choose_execution(LoadedNetwork(self, description(), CPU, weight_bytes=0), PAIR, lambda: self.clock.now)
 
 
 def test_the_faster_order_of_the_weights_is_chosen() -> None:
@@ -183,7 +183,7 @@ class Traced(torch.nn.Module):
         return scores + (self._error if torch.jit.is_tracing() else 0.0)
 
     def is_frozen_when_chosen(self) -> bool:
-        chosen = choose_execution(LoadedNetwork(self.eval(), description(), CPU, nbytes=0), PAIR, lambda: 0.0)
+        chosen = choose_execution(LoadedNetwork(self.eval(), description(), CPU, weight_bytes=0), PAIR, lambda: 0.0)
         assert chosen.execution.frozen == chosen.network.is_frozen
         return chosen.execution.frozen
 

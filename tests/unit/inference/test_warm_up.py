@@ -28,7 +28,7 @@ def report_of(network: LoadedNetwork, maximum: int) -> dict[str, Any]:
 
 
 def reported(module: Callable[..., Any], count: int = 1, maximum: int = 8, **options: Any) -> dict[str, Any]:
-    return report_of(LoadedNetwork(module, description(count, **options), CPU, nbytes=0), maximum)
+    return report_of(LoadedNetwork(module, description(count, **options), CPU, weight_bytes=0), maximum)
 
 
 def outputs_of(module: Callable[..., Any], **options: Any) -> list[list[int | None]]:
@@ -45,6 +45,7 @@ def test_a_classifier_is_described(classifier_folders: dict[str, Path], weight_s
         "precision_reason": "The network's preprocessing says so.",
         "channels_last": False,
         "frozen": True,
+        "recorded": False,
         "side_by_side": False,
         "threads": None,
         "max_batch_size": 4,
@@ -126,7 +127,7 @@ def test_the_owner_says_the_batch_size_as_far_as_memory_and_worker_allow() -> No
 
 
 def test_a_precision_that_was_asked_for_is_used_from_the_warm_up_on() -> None:
-    found = warm_up(LoadedNetwork(torch.nn.Linear(SIZE, 2), description(precision="bfloat16"), CPU, nbytes=0), 2)
+    found = warm_up(LoadedNetwork(torch.nn.Linear(SIZE, 2), description(precision="bfloat16"), CPU, weight_bytes=0), 2)
     assert found.network.precision is torch.bfloat16
     assert found.report["precision"] == "bfloat16"
     assert found.report["outputs"][0]["dtype"] == "float32"

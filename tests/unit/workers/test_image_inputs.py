@@ -13,9 +13,12 @@ from PIL import Image
 
 from config.queues import TaskKind
 from config.settings import read_settings
+from inference.device_decoding import DeviceDecoder
 from inference.loaded_network import LoadedNetwork
-from inference.network import NetworkDescription
+from inference.network import ImageSpec, NetworkDescription
+from inference.preprocess import Prepared
 from store.task_records import ClaimedTask
+from workers.errors import TaskFailure
 from workers.image_inputs import ImageInputs
 from workers.stopwatch import Stopwatch
 
@@ -46,7 +49,7 @@ def memory(name):
 
 image = {{"dimension_order": "NCHW", "resize_type": "SQUASH", "target_size": "8x8", "color_channels": "RGB"}}
 description = NetworkDescription.from_json({{"inputs": [{{"tensor_name": "x", "image": image}}]}})
-network = LoadedNetwork(torch.nn.Identity(), description, torch.device("cpu"), nbytes=0)
+network = LoadedNetwork(torch.nn.Identity(), description, torch.device("cpu"), weight_bytes=0)
 settings = replace(read_settings(), decode_memory_bytes={BUDGET_BYTES})
 inputs = ImageInputs(settings)
 
@@ -55,7 +58,7 @@ def prepare(side):
     Image.new("RGB", (side, side)).save(stream, "PNG", compress_level=1)
     request = {{"inputs": [{{"source": {{"staged": 0}}}}]}}
     task = ClaimedTask("1", 1, TaskKind.RECOGNITION, 1, 1, request, [stream.getvalue()], queued_seconds=0.0)
-    return lambda: inputs.prepare(task, {{}}, network, Stopwatch())
+    return lambda: list(inputs.prepare(task, {{}}, network, Stopwatch()))
 
 prepare(8)()
 large = prepare({SIDE})
@@ -66,6 +69,16 @@ with ThreadPoolExecutor({THREADS}) as pool:
         future.result()
 print(memory("VmHWM") - before)
 """
+
+
+def prepared_by(inputs: ImageInputs, task: ClaimedTask, network: LoadedNetwork) -> list[Prepared]:
+    steps = inputs.prepare(task, {}, network, Stopwatch())
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            prepared: list[Prepared] = end.value
+            return prepared
 
 
 def test_many_large_images_at_once_stay_within_the_budget() -> None:
@@ -83,10 +96,10 @@ def test_network_that_allows_it_gets_large_jpegs_decoded_at_a_fraction_of_their_
         image = {"dimension_order": "NCHW", "resize_type": "SQUASH", "target_size": "24x18", "color_channels": "RGB"}
         inputs = [{"tensor_name": "x", "image": {**image, "decoding": decoding}}]
         description = NetworkDescription.from_json({"inputs": inputs})
-        network = LoadedNetwork(torch.nn.Identity(), description, torch.device("cpu"), nbytes=0)
+        network = LoadedNetwork(torch.nn.Identity(), description, torch.device("cpu"), weight_bytes=0)
         request = {"inputs": [{"source": {"staged": 0}, **region}]}
         task = ClaimedTask("1", 1, TaskKind.RECOGNITION, 1, 1, request, [stream.getvalue()], queued_seconds=0.0)
-        [prepared[decoding]] = ImageInputs(settings).prepare(task, {}, network, Stopwatch())
+        [prepared[decoding]] = prepared_by(ImageInputs(settings), task, network)
     assert prepared["SCALED"].placement == prepared["EXACT"].placement
     assert 0 < (prepared["SCALED"].tensor - prepared["EXACT"].tensor).abs().max() <= 4
 
@@ -97,16 +110,62 @@ def test_images_are_prepared_without_helpers() -> None:
     Image.new("RGB", (8, 8)).save(stream, "PNG")
     image = {"dimension_order": "NHWC", "resize_type": "SQUASH", "target_size": "1000x1000", "color_channels": "BGR"}
     description = NetworkDescription.from_json({"inputs": [{"tensor_name": "x", "image": image}]})
-    network = LoadedNetwork(torch.nn.Identity(), description, torch.device("cpu"), nbytes=0)
+    network = LoadedNetwork(torch.nn.Identity(), description, torch.device("cpu"), weight_bytes=0)
     request = {"inputs": [{"source": {"staged": 0}}]}
     task = ClaimedTask("1", 1, TaskKind.RECOGNITION, 1, 1, request, [stream.getvalue()], queued_seconds=0.0)
     torch.set_num_threads(3)  # which a new thread takes over
 
     def prepare() -> set[int]:
         there = {thread.id for thread in psutil.Process().threads()}
-        ImageInputs(read_settings()).prepare(task, {}, network, Stopwatch())
+        prepared_by(ImageInputs(read_settings()), task, network)
         return {thread.id for thread in psutil.Process().threads()} - there
 
     with ThreadPoolExecutor(1) as pool:
         assert pool.submit(prepare).result() == set()
     torch.set_num_threads(before)
+
+
+class OnDevice(LoadedNetwork):
+    """Takes pixels as a network on a GPU does."""
+
+    def normalises(self, spec: ImageSpec) -> bool:
+        return True
+
+
+def recognition(*images: bytes) -> ClaimedTask:
+    request = {"inputs": [{"source": {"staged": index}} for index in range(len(images))]}
+    return ClaimedTask("1", 1, TaskKind.RECOGNITION, 1, 1, request, list(images), queued_seconds=0.0)
+
+
+def device_network() -> LoadedNetwork:
+    image = {"dimension_order": "NCHW", "resize_type": "SQUASH", "target_size": "24x18", "color_channels": "RGB"}
+    inputs = [{"tensor_name": "x", "image": {**image, "decoding": "DEVICE"}}]
+    device = torch.device("cpu")
+    return OnDevice(torch.nn.Identity(), NetworkDescription.from_json({"inputs": inputs}), device, weight_bytes=0)
+
+
+def jpeg() -> bytes:
+    stream = io.BytesIO()
+    Image.linear_gradient("L").convert("RGB").save(stream, "JPEG")
+    return stream.getvalue()
+
+
+def test_images_of_tasks_that_share_a_message_are_decoded_by_the_device_together() -> None:
+    inputs, network = ImageInputs(read_settings(), DeviceDecoder(torch.device("cpu"))), device_network()
+    runs = [inputs.prepare(recognition(jpeg()), {}, network, Stopwatch()) for _ in range(3)]
+    futures = [next(run) for run in runs]  # none of them waits before all have been handed over
+    assert len(set(map(id, futures))) == 3
+    [expected] = prepared_by(ImageInputs(read_settings()), recognition(jpeg()), network)
+    for run, future in zip(runs, futures, strict=True):
+        assert torch.equal(future.result(20).tensor, expected.tensor)
+        with pytest.raises(StopIteration):
+            next(run)
+
+
+def test_image_that_the_device_cannot_decode_tells_what_is_wrong_with_it() -> None:
+    inputs = ImageInputs(read_settings(), DeviceDecoder(torch.device("cpu")))
+    whole = jpeg()
+    start = whole.index(b"\xff\xc4") + 5  # the first Huffman table: more codes than there can be
+    damaged = whole[:start] + b"\xff" * 16 + whole[start + 16 :]
+    with pytest.raises(TaskFailure, match=r"^inputs\.0\.image: The image is damaged"):
+        prepared_by(inputs, recognition(damaged), device_network())

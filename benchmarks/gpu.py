@@ -1,0 +1,207 @@
+"""From JPEG to result on a GPU, over HTTP, against the bare pipeline of the same machine.
+
+Written where there is a GPU only. Images come one by one, each client waiting for its result, and in bulk.
+"""
+
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psutil
+import torch
+
+from benchmarks.load import WARM
+from benchmarks.results import write_section
+from benchmarks.speed import execution_of, measure, push
+from benchmarks.workload import BUILDERS, IMAGE_COUNT, write_model_folder
+from tests.service import Service, running_service
+from workers.process_count import usable_cores
+
+CORES_PER_LOAD = 4  # a load generator is one thread
+CLIENTS = {"waiting": 128, "bulk": 6}  # of each load generator
+PIPELINE_SIZES = (64, 128)
+DECODINGS = ("EXACT", "DEVICE")
+LARGEST_BATCH = 64
+WATCHED_SHARE = 0.8  # of the time of a load
+TARGET_RATE = 6127
+TARGET_RATIO = 0.8
+
+
+@dataclass(frozen=True)
+class LoadFigures:
+    """Of all load generators together; ``cores`` is the CPU time of a second, by kind of process."""
+
+    images_per_second: float
+    median_milliseconds: float
+    p99_milliseconds: float
+    cores: dict[str, float]
+    stages: dict[str, float]
+
+
+@dataclass(frozen=True)
+class GpuFigures:
+    """Of one network: how it is run, the bare pipeline by batch size, and the loads by protocol."""
+
+    network: str
+    execution: str
+    decoding: str
+    pipeline: dict[int, float]
+    loads: dict[str, LoadFigures]
+
+    @property
+    def best_of_pipeline(self) -> float:
+        """Images per second with the best batch size."""
+        return max(self.pipeline.values())
+
+
+def settings_for(cores: int) -> dict[str, str]:
+    """Return the settings of a service for a GPU beside so many cores."""
+    return {
+        "RECOQ_MAX_BATCH_SIZE": str(LARGEST_BATCH),
+        "RECOQ_WORKER_PROCESSES": "auto",
+        "RECOQ_WORKER_THREADS": str(LARGEST_BATCH),
+        "RECOQ_API_PROCESSES": str(max(2, cores // 3)),
+    }
+
+
+def measure_network(network: str, folder: Path, seconds: float) -> list[GpuFigures]:
+    """Measure a network through the service and bare, one after the other, with each way of decoding."""
+    builder, loads, executions = BUILDERS[network], dict[str, dict[str, LoadFigures]](), dict[str, tuple[str, str]]()
+    with running_service(folder / "data", **settings_for(usable_cores())) as service:
+        for decoding in DECODINGS:
+            write_model_folder(builder, folder / decoding, decoding=decoding)
+            spec_id = push(service, folder / decoding)
+            executions[decoding] = execution_of(service, spec_id)
+            loads[decoding] = {protocol: load(service, spec_id, protocol, seconds) for protocol in CLIENTS}
+    return [
+        GpuFigures(
+            network,
+            ", ".join(executions[decoding]),
+            decoding,
+            _pipeline(builder, *executions[decoding], decoding, seconds),
+            loads[decoding],
+        )
+        for decoding in DECODINGS
+    ]
+
+
+def _pipeline(builder: str, precision: str, form: str, decoding: str, seconds: float) -> dict[int, float]:
+    found = measure("benchmarks.pipeline", builder, precision, form, decoding, seconds, *PIPELINE_SIZES)
+    return {int(size): rate for size, rate in found["images_per_second"].items()}
+
+
+def load(service: Service, spec_id: int, protocol: str, seconds: float) -> LoadFigures:
+    """Run several load generators at once and add them up."""
+    arguments = (service.url, service.key, spec_id, CLIENTS[protocol], seconds, "--protocol", protocol)
+    command = [sys.executable, "-m", "benchmarks.load", *map(str, arguments)]
+    count = max(1, usable_cores() // CORES_PER_LOAD)
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    generators = [subprocess.Popen(command, text=True, **pipes) for _ in range(count)]
+    for generator in generators:
+        _wait_until_warm(generator)
+    cores = _busy_cores(service, generators, WATCHED_SHARE * seconds)
+    outputs = [generator.communicate()[0] for generator in generators]
+    if any(generator.returncode for generator in generators):
+        raise RuntimeError("A load generator failed.")
+    return together([json.loads(output) for output in outputs], cores)
+
+
+def _wait_until_warm(generator: "subprocess.Popen[str]") -> None:
+    assert generator.stderr is not None
+    lines: list[str] = []
+    while not lines or WARM not in lines[-1]:
+        lines.append(generator.stderr.readline())
+        if not lines[-1]:
+            raise RuntimeError(f"A load generator failed: {''.join(lines)}")
+
+
+def _busy_cores(service: Service, generators: list["subprocess.Popen[str]"], seconds: float) -> dict[str, float]:
+    """Return the CPU time of each second, by kind of process."""
+    kinds = {"clients": [psutil.Process(generator.pid) for generator in generators]}
+    for process in psutil.Process(service.process.pid).children(recursive=True):
+        if process.status() != psutil.STATUS_ZOMBIE:  # as one that has tried a network may be
+            kinds.setdefault(_kind_of(" ".join(process.cmdline())), []).append(process)
+    before = {kind: _cpu_seconds(processes) for kind, processes in kinds.items()}
+    time.sleep(seconds)
+    return {kind: (_cpu_seconds(processes) - before[kind]) / seconds for kind, processes in kinds.items()}
+
+
+def _kind_of(command: str) -> str:
+    return "Redis" if "redis-server" in command else "workers" if "-m workers" in command else "API"
+
+
+def _cpu_seconds(processes: list[psutil.Process]) -> float:
+    seconds = 0.0
+    for process in processes:
+        with suppress(psutil.NoSuchProcess):  # one that has tried a network ends when it likes
+            times = process.cpu_times()
+            seconds += times.user + times.system
+    return seconds
+
+
+def together(loads: list[dict[str, Any]], cores: dict[str, float]) -> LoadFigures:
+    """Add up what several load generators have printed."""
+    rates = [each["images_per_second"] for each in loads]
+
+    def mean(values: list[float]) -> float:
+        return sum(value * rate for value, rate in zip(values, rates, strict=True)) / sum(rates)
+
+    return LoadFigures(
+        sum(rates),
+        mean([each["median_milliseconds"] for each in loads]),
+        max(each["p99_milliseconds"] for each in loads),
+        cores,
+        {stage: mean([each["stages"][stage] for each in loads]) for stage in loads[0]["stages"]},
+    )
+
+
+def table(figures: list[GpuFigures]) -> str:
+    """Return the figures as Markdown."""
+    lines = [
+        "| network | `decoding` | how images come | images/s | over the bare pipeline | median, p99 ms | busy cores |",
+        "| --- | --- | --- | --- | --- | --- | --- |",
+    ]
+    for each in figures:
+        best = each.best_of_pipeline
+        size = max(each.pipeline, key=each.pipeline.__getitem__)
+        lines.append(
+            f"| {each.network}, {each.execution} | `{each.decoding}` | bare pipeline, batches of {size} | {best:.0f} "
+            "| 1.00 | | |"
+        )
+        for protocol, load_ in each.loads.items():
+            cores = ", ".join(f"{kind} {value:.1f}" for kind, value in load_.cores.items())
+            how = "one by one" if protocol == "waiting" else f"{IMAGE_COUNT} in a request"
+            lines.append(
+                f"| | | {how} | **{load_.images_per_second:.0f}** | **{load_.images_per_second / best:.2f}** "
+                f"| {load_.median_milliseconds:.0f}, {load_.p99_milliseconds:.0f} | {cores} |"
+            )
+    return "\n".join(lines)
+
+
+NOTES = f"""
+Targets for ResNet-50 on an H200 beside 16 cores: {TARGET_RATE:,} images/s, and {TARGET_RATIO} of the bare pipeline.
+
+- *bare pipeline*: `benchmarks/pipeline.py`: the same network in the same precision and form, recorded; images decoded
+  by a thread for each core (`EXACT`), or by the GPU (`DEVICE`); no service around it.
+- *busy cores*: CPU time of a second, by kind of process.
+- Settings: batches of up to {LARGEST_BATCH}, `RECOQ_WORKER_PROCESSES=auto`, an API process for each three cores.
+"""
+
+
+def run(seconds: float, networks: list[str]) -> str:
+    """Measure, write the section, and return the figures; where there is no GPU, the section stays as it is."""
+    if not torch.cuda.is_available():
+        return "There is no GPU here: the section is left as it was."
+    figures = []
+    for network in networks:
+        with tempfile.TemporaryDirectory() as folder:
+            figures += measure_network(network, Path(folder), seconds)
+    shown = table(figures)
+    write_section("gpu", "On a GPU: JPEG to result over HTTP", f"{shown}\n{NOTES}")
+    return shown

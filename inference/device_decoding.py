@@ -1,0 +1,149 @@
+"""JPEG decoding on the GPU, for networks that ask for it (``decoding: DEVICE``).
+
+A GPU has a decoder of its own, which does in a twentieth of a millisecond what takes a core several, and what it
+decodes is where the network wants it. It rounds differently from libjpeg, hence the asking. Images that wait at the
+same time are decoded together, in one thread and on one stream: pixels are made, resized and handed over there, and no
+memory is written again before it has been read.
+
+The worker's threads call it for what :func:`decodes_on_device` allows, and decode as usual what it gives back.
+"""
+
+import threading
+from collections import deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from inference.errors import DeviceLostError, reason_of
+from inference.images import EncodedImage, decode_jpegs
+from inference.network import Decoding, ImageSpec
+from inference.preprocess import Prepared
+from inference.regions import Region
+from inference.stacking import wait_for
+
+MOST_AT_ONCE = 64
+MOST_PIXELS_AT_ONCE = 100_000_000  # 300 MB, and half as much again for the decoder
+
+Prepare = Callable[[Tensor], Prepared]
+"""Makes the input of a network, in pixels, of a decoded image, on the device where that is."""
+
+
+def decodes_on_device(image: EncodedImage, region: Region, spec: ImageSpec) -> bool:
+    """Tell whether an image may be decoded on a GPU.
+
+    A polygon and the search for the foreground look at pixels on the CPU.
+    """
+    return (
+        spec.decoding is Decoding.DEVICE
+        and region.polygon is None
+        and not region.crop_uniform_background
+        and image.is_plain_jpeg()
+    )
+
+
+@dataclass(frozen=True)
+class _Job:
+    encoded: Tensor
+    pixels: int
+    prepare: Prepare
+    future: "Future[Prepared | None]" = field(default_factory=Future)
+
+
+class DeviceDecoder:
+    """The thread that decodes on one device.
+
+    Args:
+        device: a GPU; on a CPU the same is done, to no avail.
+    """
+
+    def __init__(self, device: torch.device) -> None:
+        self._device = device
+        self._stream = torch.cuda.Stream(device) if device.type == "cuda" else None
+        self._waiting: deque[_Job] = deque()
+        self._changed = threading.Condition()
+        self._closed = False
+        self._thread = threading.Thread(target=self._serve, name="device-decoder", daemon=True)
+        self._thread.start()
+
+    def submit(self, image: EncodedImage, prepare: Prepare) -> "Future[Prepared | None]":
+        """Return the future of what ``prepare`` makes of the decoded image; None if the device cannot decode it.
+
+        The future fails with whatever ``prepare`` raises, and with DeviceLostError when the device failed in a way that
+        only a new process gets over.
+        """
+        job = _Job(image.encoded(), image.width * image.height, prepare)
+        with self._changed:
+            if self._closed:
+                job.future.set_result(None)
+                return job.future
+            self._waiting.append(job)
+            self._changed.notify()
+        return job.future
+
+    def close(self) -> None:
+        """Finish what waits, then stop."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify()
+        self._thread.join()
+
+    def _serve(self) -> None:
+        while jobs := self._next():
+            with torch.inference_mode(), self._on_stream():
+                self._decode(jobs)
+
+    def _on_stream(self) -> AbstractContextManager[object]:
+        return nullcontext() if self._stream is None else torch.cuda.stream(self._stream)
+
+    def _next(self) -> list[_Job]:
+        """Wait for jobs and return some that waited together; none when there will be no more."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._waiting or self._closed)
+            jobs: list[_Job] = []
+            pixels = 0
+            while self._waiting and len(jobs) < MOST_AT_ONCE:
+                pixels += self._waiting[0].pixels
+                if jobs and pixels > MOST_PIXELS_AT_ONCE:
+                    break
+                jobs.append(self._waiting.popleft())
+            return jobs
+
+    def _decode(self, jobs: Sequence[_Job]) -> None:
+        """Decode some images together; if one of them cannot be, each alone."""
+        try:
+            images = decode_jpegs([job.encoded for job in jobs], self._device)
+        except torch.AcceleratorError as error:
+            for job in jobs:
+                job.future.set_exception(DeviceLostError(reason_of(error)))
+        except RuntimeError:  # what it cannot decode, or has no memory for
+            if len(jobs) == 1:
+                jobs[0].future.set_result(None)
+            for job in jobs if len(jobs) > 1 else ():
+                self._decode([job])
+        else:
+            self._hand_over(jobs, images)
+
+    def _hand_over(self, jobs: Sequence[_Job], images: Sequence[Tensor]) -> None:
+        outcomes = [_outcome(job.prepare, image) for job, image in zip(jobs, images, strict=True)]
+        try:
+            wait_for(self._device)
+        except torch.AcceleratorError as error:
+            outcomes = [DeviceLostError(reason_of(error))] * len(jobs)
+        for job, outcome in zip(jobs, outcomes, strict=True):
+            if isinstance(outcome, Exception):
+                job.future.set_exception(outcome)
+            else:
+                job.future.set_result(outcome)
+
+
+def _outcome(prepare: Prepare, image: Tensor) -> Prepared | Exception | None:
+    try:
+        return prepare(image)
+    except torch.OutOfMemoryError:
+        return None
+    except Exception as error:  # it is the task's, whose thread waits for it
+        return error
