@@ -8,7 +8,8 @@ import secrets
 import shutil
 import socket
 import time
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -23,12 +24,17 @@ class RedisStartError(Exception):
     """The embedded Redis cannot be started; the message says why."""
 
 
+# Images come and go all the time: what they took of the heap is not given back to the system, to be asked for again.
+ENVIRONMENT = {"MALLOC_TRIM_THRESHOLD_": str(256 * 1024 * 1024), "MALLOC_MMAP_THRESHOLD_": str(128 * 1024 * 1024)}
+
+
 @dataclass(frozen=True)
 class RedisLaunch:
-    """How to start one embedded Redis, and the URL under which it will answer."""
+    """How to start one embedded Redis, with what in its environment, and the URL under which it will answer."""
 
     command: tuple[str, ...]
     url: str
+    environment: Mapping[str, str] = field(default_factory=lambda: ENVIRONMENT)
 
 
 def find_redis_binary() -> str:
@@ -72,6 +78,7 @@ def prepare_redis(folder: Path, *, append_fsync: str = "everysec", max_memory_by
     configuration.write_text(
         f"bind 127.0.0.1\nport {port}\nrequirepass {password}\n"
         f'dir "{folder}"\nappendonly yes\nappendfsync {append_fsync}\nsave ""\n'
+        "rdbcompression no\n"  # of the append-only file when it is written anew: JPEGs do not become smaller
         f'maxmemory {max_memory_bytes}\nmaxmemory-policy noeviction\ndaemonize no\nlogfile "{folder / "redis.log"}"\n'
     )
     return RedisLaunch((find_redis_binary(), str(configuration)), f"redis://:{password}@127.0.0.1:{port}/0")

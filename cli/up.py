@@ -87,7 +87,9 @@ def _start_redis(settings: Settings, supervisor: Supervisor, lock: int) -> Setti
             max_memory_bytes=settings.redis_max_memory_bytes,
         )
         supervisor.start(
-            ChildSpec("redis", launch.command, child_environment({}), stops_last=True, inherited_files=(lock,))
+            ChildSpec(
+                "redis", launch.command, child_environment(launch.environment), stops_last=True, inherited_files=(lock,)
+            )
         )
         settings = replace(settings, redis_url=launch.url)
     wait_for_redis(settings.redis_url)
