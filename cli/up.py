@@ -14,7 +14,7 @@ import click
 
 from cli.data_folder import DataFolderError, open_data_folder
 from cli.first_steps import first_key, publish_demo_models, warm_up, welcome
-from cli.redis_server import RedisStartError, prepare_redis, wait_for_redis
+from cli.redis_server import ENVIRONMENT, RedisStartError, prepare_redis, wait_for_redis
 from cli.supervisor import ChildSpec, Supervisor, stop_on_signals
 from config.settings import Settings, child_environment
 from store.errors import StoreError
@@ -87,9 +87,7 @@ def _start_redis(settings: Settings, supervisor: Supervisor, lock: int) -> Setti
             max_memory_bytes=settings.redis_max_memory_bytes,
         )
         supervisor.start(
-            ChildSpec(
-                "redis", launch.command, child_environment(launch.environment), stops_last=True, inherited_files=(lock,)
-            )
+            ChildSpec("redis", launch.command, child_environment(ENVIRONMENT), stops_last=True, inherited_files=(lock,))
         )
         settings = replace(settings, redis_url=launch.url)
     wait_for_redis(settings.redis_url)

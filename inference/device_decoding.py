@@ -14,11 +14,12 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
+from time import monotonic
 
 import torch
 from torch import Tensor
 
-from inference.errors import DeviceLostError, reason_of
+from inference.errors import DeviceLostError, InferenceError, reason_of
 from inference.images import EncodedImage, decode_jpegs
 from inference.network import Decoding, ImageSpec
 from inference.preprocess import Prepared
@@ -26,7 +27,7 @@ from inference.regions import Region
 from inference.stacking import wait_for
 
 MOST_AT_ONCE = 64
-MOST_PIXELS_AT_ONCE = 100_000_000  # 300 MB, and half as much again for the decoder
+MOST_PIXELS_AT_ONCE = 50_000_000  # 150 MB, unless one image has more; its resize takes 12 bytes for each pixel of it
 
 Prepare = Callable[[Tensor], Prepared]
 """Makes the input of a network, in pixels, of a decoded image, on the device where that is."""
@@ -66,6 +67,7 @@ class DeviceDecoder:
         self._waiting: deque[_Job] = deque()
         self._changed = threading.Condition()
         self._closed = False
+        self._busy_since: float | None = None
         self._thread = threading.Thread(target=self._serve, name="device-decoder", daemon=True)
         self._thread.start()
 
@@ -84,6 +86,11 @@ class DeviceDecoder:
             self._changed.notify()
         return job.future
 
+    def busy_seconds(self) -> float:
+        """Return for how long the images that are being decoded have been; 0 if there are none."""
+        since = self._busy_since
+        return 0.0 if since is None else monotonic() - since
+
     def close(self) -> None:
         """Finish what waits, then stop."""
         with self._changed:
@@ -93,8 +100,15 @@ class DeviceDecoder:
 
     def _serve(self) -> None:
         while jobs := self._next():
-            with torch.inference_mode(), self._on_stream():
-                self._decode(jobs)
+            self._busy_since = monotonic()
+            try:
+                with torch.inference_mode(), self._on_stream():
+                    self._decode(jobs)
+            except Exception as error:  # whatever it is, those who wait are told, and the thread lives on
+                for job in jobs:
+                    if not job.future.done():
+                        job.future.set_exception(error)
+            self._busy_since = None
 
     def _on_stream(self) -> AbstractContextManager[object]:
         return nullcontext() if self._stream is None else torch.cuda.stream(self._stream)
@@ -145,5 +159,11 @@ def _outcome(prepare: Prepare, image: Tensor) -> Prepared | Exception | None:
         return prepare(image)
     except torch.OutOfMemoryError:
         return None
-    except Exception as error:  # it is the task's, whose thread waits for it
+    except torch.AcceleratorError as error:
+        return DeviceLostError(reason_of(error))
+    except InferenceError as error:  # the task's, whose thread waits for it
+        return error
+    except RuntimeError:  # a GPU does not resize to a hundredth of the size
+        return None
+    except Exception as error:
         return error

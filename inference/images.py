@@ -88,7 +88,9 @@ class EncodedImage:
 
     def is_plain_jpeg(self) -> bool:
         """Tell whether any decoder makes the same image of it, but for rounding: upright, with the usual colours."""
-        if not self._with_torchvision or self._image.mode != "RGB" or self.orientation_of_jpeg() != 1:
+        if not self._with_torchvision or (self._image.format, self._image.mode) != ("JPEG", "RGB"):
+            return False
+        if self.orientation_of_jpeg() != 1:
             return False
         components = [layer[0] for layer in self._image.layer]  # type: ignore[attr-defined]  # JPEGs have it
         return components == [1, 2, 3] and self._image.info.get("adobe_transform", 1) == 1

@@ -97,11 +97,21 @@ class LoadedNetwork:
         )
 
     def record(self, samples: Sequence[Sample]) -> bool:
-        """Have batches recorded when the first of a size runs, if that can be done with this one; tell whether."""
-        recordings = Recordings(self._forward, self.device)
-        with torch.inference_mode():
-            if not recordings.record(self._batch(samples)):
-                return False
+        """Have batches recorded when the first of a size runs, if that can be done with this one; tell whether.
+
+        What was recorded before is forgotten then.
+
+        Raises:
+            torch.OutOfMemoryError: when the device has not enough memory for it.
+            DeviceLostError: when the device failed in a way that only a new process gets over.
+        """
+        recordings = Recordings(self.device)
+        try:
+            with torch.inference_mode():
+                if not recordings.record(self._forward, self._batch(samples)):
+                    return False
+        except torch.AcceleratorError as error:
+            raise DeviceLostError(reason_of(error)) from error
         self._recordings = recordings
         return True
 
@@ -154,7 +164,7 @@ class LoadedNetwork:
                 return self.module([sample[0].to(self.device, non_blocking=True) for sample in samples])
         batch = self._batch(samples)
         if self._recordings is not None:
-            return self._recordings.run(batch)
+            return self._recordings.run(self._forward, batch)
         return self._forward(*(tensor.to(self.device, non_blocking=True) for tensor in batch))
 
     def _batch(self, samples: Sequence[Sample]) -> list[Tensor]:

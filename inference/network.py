@@ -61,8 +61,8 @@ class Decoding(StrEnum):
     """How a file becomes pixels."""
 
     EXACT = "EXACT"
-    DEVICE = "DEVICE"  # JPEGs by the decoder of the GPU that runs the network; without one, as EXACT
     SCALED = "SCALED"  # of a JPEG much larger than the target, a quarter or an eighth in each direction
+    DEVICE = "DEVICE"  # JPEGs by the decoder of the GPU that runs the network; without one, as EXACT
 
 
 class Precision(StrEnum):

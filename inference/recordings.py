@@ -8,7 +8,9 @@ batches are large, and on a busy worker the threads that decode images take the 
 import logging
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import torch
@@ -37,15 +39,15 @@ class _Recording:
 class Recordings:
     """The recordings of one network; for inputs of one shape, that of the first batch.
 
-    Batches of other sizes than powers of two are filled up to the next one with samples of batches before them.
+    Batches of other sizes than powers of two are filled up to the next one with zeros. ``forward`` runs the network on
+    tensors on the device, one for each input; it is given with each batch and not kept, so that a network that leaves
+    gives its memory back at once and not when cycles are looked for.
 
     Args:
-        forward: runs the network on tensors on the device, one for each input.
         device: a GPU.
     """
 
-    def __init__(self, forward: Forward, device: torch.device) -> None:
-        self._forward = forward
+    def __init__(self, device: torch.device) -> None:
         self._device = device
         self._pool = torch.cuda.graph_pool_handle()  # one for all sizes, because only one runs at a time
         self._by_size: dict[int, _Recording | None] = {}
@@ -53,64 +55,92 @@ class Recordings:
         self._lock = threading.Lock()
         self.nbytes = 0
 
-    def record(self, batch: Sequence[Tensor]) -> bool:
-        """Record a batch of this size, if that has not been tried; tell whether there is a recording of it."""
-        with self._lock:
-            return self._of(batch) is not None
+    def record(self, forward: Forward, batch: Sequence[Tensor]) -> bool:
+        """Record a batch of this size, if that has not been tried; tell whether there is a recording of it.
 
-    def run(self, batch: Sequence[Tensor]) -> object:
+        Raises:
+            torch.OutOfMemoryError: if the device has not enough memory for it now.
+        """
+        with self._lock:
+            return self._of(forward, batch) is not None
+
+    def run(self, forward: Forward, batch: Sequence[Tensor]) -> object:
         """Return the outputs for a batch, on the device: replayed, or run where it could not be recorded.
 
         Args:
-            batch: one tensor for each input, in page-locked memory of the CPU.
+            forward: see above.
+            batch: one tensor for each input, in page-locked memory of the CPU or on the device.
 
         Raises:
             Exception: whatever the network raises.
         """
         with self._lock:
-            recording = self._of(batch)
+            recording = self._of(forward, batch)
             if recording is not None:
                 return _replay(recording, batch)
-        return self._forward(*(tensor.to(self._device, non_blocking=True) for tensor in batch))
+        return forward(*(tensor.to(self._device, non_blocking=True) for tensor in batch))
 
-    def _of(self, batch: Sequence[Tensor]) -> _Recording | None:
+    def _of(self, forward: Forward, batch: Sequence[Tensor]) -> _Recording | None:
         layout = [(tensor.shape[1:], tensor.dtype) for tensor in batch]
         self._layout = self._layout or layout
         if layout != self._layout:
             return None
         size = size_for(len(batch[0]))
         if size not in self._by_size:
-            self._by_size[size] = self._recorded(batch, size)
+            self._by_size[size] = self._recorded(forward, batch, size)
             self.nbytes = self._counted()
         return self._by_size[size]
 
-    def _recorded(self, batch: Sequence[Tensor], size: int) -> _Recording | None:
+    def _recorded(self, forward: Forward, batch: Sequence[Tensor], size: int) -> _Recording | None:
         """Return a recording; None if there is none to be had: many a network asks the CPU on its way."""
         inputs = [_room_for(tensor, size, self._device) for tensor in batch]
         for room, tensor in zip(inputs, batch, strict=True):
             room[: len(tensor)].copy_(tensor)
-        graph = torch.cuda.CUDAGraph()
-        stream = torch.cuda.Stream(self._device)
-        stream.wait_stream(torch.cuda.current_stream(self._device))
-        try:
-            # The stream is left also when the end of a failed recording fails, which keeps it.
-            with _one_at_a_time, torch.cuda.stream(stream):
-                for _ in range(WARM_UPS):
-                    self._forward(*inputs)
-                with torch.cuda.graph(graph, pool=self._pool, stream=stream, capture_error_mode="thread_local"):
-                    outputs = self._forward(*inputs)
-        except Exception as error:  # a network is a program, and the device refuses in many ways: it runs as it is
-            logger.info("A batch of %d could not be recorded: %s", size, reason_of(error))
-            return None
-        finally:
-            torch.cuda.current_stream(self._device).wait_stream(stream)
-        return _Recording(graph, inputs, outputs) if _are_tensors(outputs) else None
+        graph, stream, begun = torch.cuda.CUDAGraph(), _recording_stream(self._device), False
+        with _one_at_a_time:
+            stream.wait_stream(torch.cuda.current_stream(self._device))
+            try:
+                # The stream is left also when the end of a failed recording fails, which keeps it.
+                with torch.cuda.stream(stream):
+                    for _ in range(WARM_UPS):
+                        forward(*inputs)
+                    with torch.cuda.graph(graph, pool=self._pool, stream=stream, capture_error_mode="thread_local"):
+                        begun = True
+                        outputs = forward(*inputs)
+            except torch.OutOfMemoryError:  # another time there may be enough
+                self._clean_up(begun=begun)
+                raise
+            except Exception as error:  # a network is a program, and the device refuses in many ways: it runs as it is
+                self._clean_up(begun=begun)
+                logger.info("A batch of %d could not be recorded: %s", size, reason_of(error))
+                return None
+            finally:
+                torch.cuda.current_stream(self._device).wait_stream(stream)
+        return _Recording(graph, inputs, outputs) if are_tensors(outputs) else None
+
+    def _clean_up(self, *, begun: bool) -> None:
+        """End a recording that has failed for the allocator as well.
+
+        torch forgets that when the end of a recording fails, and would give no memory back to the device any more.
+        """
+        if not begun:
+            return
+        index = torch.cuda.current_device() if self._device.index is None else self._device.index
+        for end in (torch._C._cuda_endAllocateToPool, torch._C._cuda_releasePool):
+            with suppress(RuntimeError):  # where torch did not forget it
+                end(index, self._pool)
 
     def _counted(self) -> int:
         segments = torch.cuda.memory_snapshot()
         pool = sum(each["total_size"] for each in segments if tuple(each["segment_pool_id"]) == tuple(self._pool))
         known = [recording for recording in self._by_size.values() if recording is not None]
         return int(pool) + sum(room.nbytes for recording in known for room in recording.inputs)
+
+
+@cache
+def _recording_stream(device: torch.device) -> torch.cuda.Stream:
+    """Return one for all recordings of a device: libraries keep work space for each stream that they have seen."""
+    return torch.cuda.Stream(device)
 
 
 def size_for(count: int) -> int:
@@ -131,22 +161,24 @@ def _replay(recording: _Recording, batch: Sequence[Tensor]) -> object:
     count, size = len(batch[0]), len(recording.inputs[0])
     for room, tensor in zip(recording.inputs, batch, strict=True):
         room[:count].copy_(tensor, non_blocking=True)
+        if count < size:
+            room[count:].zero_()
     recording.graph.replay()
-    return _own(recording.outputs, count, size)
+    return own(recording.outputs, count, size)
 
 
-def _own(outputs: Any, count: int, size: int) -> Any:
+def own(outputs: Any, count: int, size: int) -> Any:
     """Return outputs that the next replay leaves alone, without those of the samples that filled the batch up."""
     if isinstance(outputs, Tensor):
         is_batch = outputs.ndim > 0 and len(outputs) == size
         return (outputs[:count] if is_batch else outputs).clone()
     if isinstance(outputs, Mapping):
-        return {name: _own(value, count, size) for name, value in outputs.items()}
-    return tuple(_own(value, count, size) for value in outputs)
+        return {name: own(value, count, size) for name, value in outputs.items()}
+    return tuple(own(value, count, size) for value in outputs)
 
 
-def _are_tensors(outputs: object) -> bool:
-    """Tell whether outputs are of the forms that ``_own`` knows."""
+def are_tensors(outputs: object) -> bool:
+    """Tell whether outputs are of the forms that ``own`` knows."""
     if isinstance(outputs, Mapping):
         outputs = list(outputs.values())
     return all(isinstance(each, Tensor) for each in (outputs if isinstance(outputs, tuple | list) else [outputs]))

@@ -29,9 +29,15 @@ def stacked(tensors: Sequence[Tensor], device: torch.device) -> Tensor:
     if tensors[0].is_cuda or not on_gpu:
         batch = torch.stack(permuted)
     else:
-        shape = (len(tensors), *permuted[0].shape)
-        batch = torch.stack(permuted, out=torch.empty(shape, dtype=first.dtype, pin_memory=True))
+        batch = torch.stack(permuted, out=_page_locked((len(tensors), *permuted[0].shape), first.dtype))
     return batch.permute(0, *(1 + order.index(dimension) for dimension in range(first.ndim)))
+
+
+def _page_locked(shape: Sequence[int], dtype: torch.dtype) -> Tensor:
+    try:
+        return torch.empty(shape, dtype=dtype, pin_memory=True)
+    except RuntimeError:  # the system locks no more
+        return torch.empty(shape, dtype=dtype)
 
 
 def wait_for(device: torch.device) -> None:

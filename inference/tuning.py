@@ -131,14 +131,13 @@ class _Contest:
 
         There they are others than in float32: only lower precisions have units that want channels last.
         """
-        if not can_be_recorded(run.network):
+        if run.network.device.type != "cuda":
             return run
-        layouts = product((False, True), repeat=2)
-        others = [replace(run.execution, channels_last=last, frozen=frozen) for last, frozen in layouts]
-        entries = [run, *filter(None, (self._tried(other, reference) for other in others if other != run.execution))]
-        seconds = self._seconds(*entries)
-        best = min(range(len(entries)), key=seconds.__getitem__)
-        return entries[best] if seconds[best] * ORDER_LEAST_GAIN <= seconds[0] else run
+        for channels_last, frozen in product((False, True), repeat=2):
+            other = replace(run.execution, channels_last=channels_last, frozen=frozen)
+            if other != run.execution:
+                run = self._faster(run, self._tried(other, reference), ORDER_LEAST_GAIN)
+        return run
 
     def of_precisions(self, exact: _Entry) -> Chosen:
         """Return the fastest of the lower precisions, or what was found for float32."""
@@ -152,7 +151,9 @@ class _Contest:
         if best is None or gains[best] < WORTHWHILE_GAIN:
             facts = "; ".join(_fact(precision, gains.get(precision, 0.0)) for precision in LOWER_PRECISIONS)
             return Chosen(exact.execution, exact.network, f"Nothing faster agrees with it: {facts}.")
-        chosen = self.of_layouts(lower[best], exact)
+        fastest = lower[best]
+        del found, lower  # their copies of the weights
+        chosen = self.of_layouts(fastest, exact)
         return Chosen(
             chosen.execution,
             chosen.network,
@@ -160,12 +161,10 @@ class _Contest:
         )
 
     def _in_precision(self, precision: Precision, exact: _Entry) -> _Entry | None:
-        """Try a lower precision as the exact one runs, and as modules if the graph does not stand it."""
+        """Try a lower precision as the exact one runs; as modules or not recorded if it stands only that."""
         lower = replace(exact.execution, precision=precision)
-        entry = self._tried(lower, exact)
-        if entry is None and lower.frozen:
-            return self._tried(replace(lower, frozen=False), exact)
-        return entry
+        ways = dict.fromkeys((lower, replace(lower, frozen=False), replace(lower, frozen=False, recorded=False)))
+        return next((entry for way in ways if (entry := self._tried(way, exact)) is not None), None)
 
     def _tried(self, execution: Execution, reference: _Entry) -> _Entry | None:
         """Return the network in another way; None if it cannot be had, or gives other results than the reference."""

@@ -67,8 +67,8 @@ def run_first_times(network: LoadedNetwork, largest_batch: int) -> None:
     sizes = [largest_batch] if network.device.type == "cuda" else []
     if network.is_recorded:
         sizes = [2**exponent for exponent in range((largest_batch - 1).bit_length(), -1, -1)]
-    with suppress(torch.OutOfMemoryError):  # the batcher finds out what fits
-        for size in sizes:
+    for size in sizes:
+        with suppress(torch.OutOfMemoryError):  # the batcher finds out what fits
             network.run([sample] * min(size, largest_batch))
 
 
@@ -98,6 +98,7 @@ def warm_up(
         sharing = choose_sharing(network, pair, lanes, clock)
         with spread_over(sharing.threads_when_busy(lanes)):
             batches = _batches(network, pair, results[:2], max_batch_size, clock)
+        _record_anew(network, pair[0], batches["max_batch_size"])
     except torch.OutOfMemoryError as error:
         raise NetworkError("The device has not enough memory to run the network on one image.") from error
     names = [spec.tensor_name for spec in network.description.inputs]
@@ -115,6 +116,12 @@ def warm_up(
         **batches,
     }
     return WarmUp(network, report)
+
+
+def _record_anew(network: LoadedNetwork, sample: Sample, largest_batch: int) -> None:
+    """Let go of the memory of larger batches that were tried, and of what small ones left unused between them."""
+    if network.is_recorded and network.record([sample] * largest_batch):
+        run_first_times(network, largest_batch)
 
 
 def _tensors_of(results: Sequence[Outputs]) -> list[dict[str, Any]]:

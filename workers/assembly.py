@@ -53,6 +53,7 @@ class WorkerParts:
     runner: TaskRunner
     in_hand: InHand
     batcher: Batcher
+    decoder: DeviceDecoder | None
     leases: Leases
     reconciler: Reconciler
     reporter: Reporter
@@ -89,7 +90,8 @@ def assemble(settings: Settings, worker_name: str) -> WorkerParts:
         load_timeout_seconds=settings.load_timeout_seconds,
         pinned=settings.pinned_networks,
     )
-    images = ImageInputs(settings, DeviceDecoder(device) if device.type == "cuda" else None)
+    decoder = DeviceDecoder(device) if device.type == "cuda" else None
+    images = ImageInputs(settings, decoder)
     fetches = FetchAhead(ImageFetcher(settings), settings.url_fetches)
     leases = Leases(ledger, settings.lease_seconds)
     in_hand = InHand()
@@ -118,7 +120,7 @@ def assemble(settings: Settings, worker_name: str) -> WorkerParts:
     )
     reconciler = Reconciler(TaskRecovery(redis), TaskQueue(redis, ledger))
     pinned = PinnedNetworks(settings.pinned_networks, networks, network_runner)
-    return WorkerParts(runner, in_hand, batcher, leases, reconciler, Reporter(telemetry, pulse.beat), pinned)
+    return WorkerParts(runner, in_hand, batcher, decoder, leases, reconciler, Reporter(telemetry, pulse.beat), pinned)
 
 
 def _cache_bytes(settings: Settings, device: torch.device) -> int:

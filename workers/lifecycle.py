@@ -37,12 +37,13 @@ def serve(settings: Settings) -> int:
     parts.leases.start()
     parts.reconciler.start()
     end_with_vital_threads()
-    watch(
-        [
-            Limit("A batch", parts.batcher.busy_seconds, settings.device_timeout_seconds),
-            Limit("A task", parts.leases.longest_seconds, _longest_task_seconds(settings)),
-        ]
-    )
+    limits = [
+        Limit("A batch", parts.batcher.busy_seconds, settings.device_timeout_seconds),
+        Limit("A task", parts.leases.longest_seconds, _longest_task_seconds(settings)),
+    ]
+    if parts.decoder is not None:
+        limits.append(Limit("The GPU's decoder", parts.decoder.busy_seconds, settings.device_timeout_seconds))
+    watch(limits)
     parts.pinned.start()
 
     # Celery keeps only weak references to receivers: these must live as long as the worker.
@@ -75,6 +76,8 @@ def serve(settings: Settings) -> int:
     worker.start()
     parts.reconciler.hand_back(parts.runner.stop())
     parts.reconciler.stop()
+    if parts.decoder is not None:
+        parts.decoder.close()
     parts.batcher.close()
     parts.leases.stop()
     parts.reporter.stop()

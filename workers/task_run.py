@@ -1,7 +1,7 @@
 """One task on its way through a worker: its handler's steps, and how it ended.
 
-A handler is a generator, which yields the future of each batch that it waits for. So one thread can have several tasks
-in the same batch.
+A handler is a generator, which yields the future of each batch, and of each decoding by the device, that it waits for.
+So one thread can have several tasks in the same one.
 """
 
 import logging
@@ -26,8 +26,9 @@ INTERNAL_ERROR = "The task failed because of an internal error. The operator fin
 class TaskRun:
     """A claimed task that is being run; the only place where unexpected errors are caught.
 
-    After each ``go_on``, it waits for ``batch``, or has an ``outcome``, or is ``postponed``. Before the first, what its
-    image URLs lead to has to be put into ``fetched``. One that ``is_alone`` must have the process for itself.
+    After each ``go_on``, it waits for ``batch`` (of samples, or of images to be decoded), or has an ``outcome``, or is
+    ``postponed``. Before the first, what its image URLs lead to has to be put into ``fetched``. One that ``is_alone``
+    must have the process for itself.
     """
 
     def __init__(self, task: ClaimedTask, handler: TaskHandler, *, is_alone: bool = False) -> None:

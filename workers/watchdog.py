@@ -16,7 +16,7 @@ logger = logging.getLogger(__name__)
 
 EXIT_SOFTWARE = 70  # sysexits.h: an internal software error
 INTERVAL_SECONDS = 1.0
-VITAL_THREADS = frozenset({"batcher", "leases", "reconciler", "telemetry", "watchdog"})
+VITAL_THREADS = ("batcher-", "device-decoder", "leases", "reconciler", "telemetry", "watchdog")  # how names begin
 
 
 def end_process(reason: str) -> NoReturn:
@@ -53,7 +53,7 @@ def end_with_vital_threads() -> None:
 
     def hook(failure: threading.ExceptHookArgs) -> None:
         show(failure)
-        if failure.thread is not None and failure.thread.name in VITAL_THREADS:
+        if failure.thread is not None and failure.thread.name.startswith(VITAL_THREADS):
             end_process(f"The thread {failure.thread.name} has failed.")
 
     threading.excepthook = hook

@@ -5,6 +5,7 @@
 
 import io
 import threading
+import weakref
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -176,6 +177,14 @@ def test_damaged_jpeg_is_given_back_and_others_of_its_batch_are_not() -> None:
     decoder.close()
 
 
+def test_image_that_a_gpu_cannot_resize_is_given_back() -> None:
+    spec = description(decoding="DEVICE", target_size="8").inputs[0]
+    decoder, image = DeviceDecoder(GPU), open_image(photo(0, 4000, 3000), LIMITS)
+    found = decoder.submit(image, lambda pixels: prepare_image(pixels, WHOLE_IMAGE, spec, as_pixels=True)).result()
+    assert found is None
+    decoder.close()
+
+
 def test_batch_may_mix_what_the_gpu_and_the_cpu_have_decoded(classifier_folders: dict[str, Path]) -> None:
     network = recorded_network(classifier_folders["weights.safetensors"])
     pixels = [(255 * image).to(torch.uint8) for image in images(3)]
@@ -223,15 +232,23 @@ class Asking(nn.Module):
         return x.flatten(1) * (2.0 if x.sum().item() > 0 else 3.0)
 
 
+def test_recorded_network_that_leaves_gives_its_memory_back_at_once(classifier_folders: dict[str, Path]) -> None:
+    gone = weakref.ref(recorded_network(classifier_folders["weights.safetensors"]))
+    assert gone() is None  # and not when cycles are looked for
+
+
 def test_network_that_cannot_be_recorded_runs_as_it_is(classifier_folders: dict[str, Path]) -> None:
     give_back_unused(GPU)
-    before = torch.cuda.memory_allocated(GPU)
+    before, reserved = torch.cuda.memory_allocated(GPU), torch.cuda.memory_reserved(GPU)
     network = prepared(LoadedNetwork(Asking(), description(), GPU, weight_bytes=0), Execution(recorded=True))
     assert not network.is_recorded
     assert torch.equal(network.run([(images(1)[0],)])[0]["output"], 2.0 * images(1)[0].flatten())
     del network
     give_back_unused(GPU)
     assert torch.cuda.memory_allocated(GPU) == before
+    torch.zeros(256 * MEBIBYTE, dtype=torch.uint8, device=GPU)
+    give_back_unused(GPU)
+    assert torch.cuda.memory_reserved(GPU) <= reserved + 32 * MEBIBYTE  # a failed recording does not keep the rest
     other = recorded_network(classifier_folders["weights.safetensors"])  # what failed stands in nobody's way
     assert difference(results_of(other), results_of(other)) == 0
     assert torch.cuda.current_stream(GPU) == torch.cuda.default_stream(GPU)

@@ -3,6 +3,7 @@
 import io
 import subprocess
 import sys
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -150,10 +151,17 @@ def jpeg() -> bytes:
     return stream.getvalue()
 
 
-def test_images_of_tasks_that_share_a_message_are_decoded_by_the_device_together() -> None:
-    inputs, network = ImageInputs(read_settings(), DeviceDecoder(torch.device("cpu"))), device_network()
+@pytest.fixture
+def decoder() -> Iterator[DeviceDecoder]:
+    made = DeviceDecoder(torch.device("cpu"))
+    yield made
+    made.close()
+
+
+def test_tasks_that_share_a_message_hand_their_images_over_before_they_wait(decoder: DeviceDecoder) -> None:
+    inputs, network = ImageInputs(read_settings(), decoder), device_network()
     runs = [inputs.prepare(recognition(jpeg()), {}, network, Stopwatch()) for _ in range(3)]
-    futures = [next(run) for run in runs]  # none of them waits before all have been handed over
+    futures = [next(run) for run in runs]
     assert len(set(map(id, futures))) == 3
     [expected] = prepared_by(ImageInputs(read_settings()), recognition(jpeg()), network)
     for run, future in zip(runs, futures, strict=True):
@@ -162,8 +170,8 @@ def test_images_of_tasks_that_share_a_message_are_decoded_by_the_device_together
             next(run)
 
 
-def test_image_that_the_device_cannot_decode_tells_what_is_wrong_with_it() -> None:
-    inputs = ImageInputs(read_settings(), DeviceDecoder(torch.device("cpu")))
+def test_image_that_the_device_cannot_decode_tells_what_is_wrong_with_it(decoder: DeviceDecoder) -> None:
+    inputs = ImageInputs(read_settings(), decoder)
     whole = jpeg()
     start = whole.index(b"\xff\xc4") + 5  # the first Huffman table: more codes than there can be
     damaged = whole[:start] + b"\xff" * 16 + whole[start + 16 :]

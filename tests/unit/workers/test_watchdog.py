@@ -3,9 +3,14 @@
 import subprocess
 import sys
 import textwrap
+import threading
 
 import pytest
+import torch
 
+from inference.batcher import Batcher
+from inference.device_decoding import DeviceDecoder
+from inference.lanes import Lanes
 from workers.watchdog import EXIT_SOFTWARE, VITAL_THREADS
 
 SECONDS = 60
@@ -29,6 +34,16 @@ def test_process_ends_with_a_thread_that_it_cannot_do_without(name: str) -> None
     assert status == EXIT_SOFTWARE
     assert "ZeroDivisionError" in log
     assert f"The thread {name} has failed. The worker ends itself." in log
+
+
+def test_threads_that_feed_the_device_are_among_them() -> None:
+    others = set(threading.enumerate())
+    batcher, decoder = Batcher(1, lanes=Lanes(2, 2)), DeviceDecoder(torch.device("cpu"))
+    names = sorted(thread.name for thread in set(threading.enumerate()) - others)
+    decoder.close()
+    batcher.close()
+    assert names == ["batcher-0", "batcher-1", "device-decoder"]
+    assert all(name.startswith(VITAL_THREADS) for name in names)
 
 
 def test_process_outlives_any_other_thread() -> None:

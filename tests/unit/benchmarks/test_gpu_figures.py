@@ -1,6 +1,6 @@
 """What the benchmark of the GPU shows is what it has measured."""
 
-from benchmarks.gpu import GpuFigures, LoadFigures, settings_for, table, together
+from benchmarks.gpu_figures import GpuFigures, LoadFigures, table, together
 
 
 def one(rate: float, median: float, p99: float) -> dict[str, object]:
@@ -28,8 +28,3 @@ def test_table_compares_with_the_best_batch_size_of_the_pipeline() -> None:
         "| | | one by one | **1000** | **0.50** | 12, 40 | API 2.0, workers 4.2 |",
         "| | | 64 in a request | **1500** | **0.75** | 80, 120 | API 1.0 |",
     ]
-
-
-def test_api_has_a_process_for_each_three_cores() -> None:
-    assert settings_for(16)["RECOQ_API_PROCESSES"] == "5"
-    assert settings_for(2)["RECOQ_API_PROCESSES"] == "2"
