@@ -89,7 +89,8 @@ def warm_up(
     """
     lanes = lanes or Lanes()
     try:
-        with spread_over(lanes.cores):
+        # On the cores that a batch has while all lanes have one: with one core alone, torch convolves by other kernels.
+        with spread_over(lanes.threads(lanes.count, None)):
             samples = synthetic_samples(network)
             chosen = choose_execution(network, samples, clock)
             network = chosen.network

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from inference.errors import NetworkError
+from inference.lanes import Lanes
 from inference.loaded_network import LoadedNetwork
 from inference.loader import load_network
 from inference.warm_up import warm_up
@@ -143,3 +144,22 @@ def test_a_network_that_does_not_run_is_a_sentence() -> None:
 
 def test_repeated_runs_describe_alike() -> None:
     assert reported(lambda x: x.sum((2, 3))) == reported(lambda x: x.sum((2, 3)))
+
+
+class Noting(torch.nn.Module):
+    """Notes on how many threads it is run."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.threads: list[int] = []
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        self.threads.append(torch.get_num_threads())
+        return x.flatten(1)[:, :2]
+
+
+def test_ways_of_running_are_compared_on_the_cores_that_a_batch_has_on_a_busy_worker() -> None:
+    before, noting = torch.get_num_threads(), Noting()
+    warm_up(LoadedNetwork(noting, description(), CPU, weight_bytes=0), 2, Lanes(count=2, cores=4))
+    assert noting.threads[0] == 2
+    assert torch.get_num_threads() == before
