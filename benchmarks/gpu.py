@@ -67,7 +67,7 @@ def _pipeline(builder: str, precision: str, form: str, decoding: str, seconds: f
 
 def load(service: Service, spec_id: int, protocol: str, seconds: float) -> LoadFigures:
     """Run several load generators at once and add them up."""
-    arguments = (service.url, service.key, spec_id, CLIENTS[protocol], seconds, "--protocol", protocol)
+    arguments = (service.url, service.key, spec_id, CLIENTS[protocol], seconds, "--protocol", protocol, "--announce")
     command = [sys.executable, "-m", "benchmarks.load", *map(str, arguments)]
     count = max(1, usable_cores() // CORES_PER_LOAD)
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}

@@ -172,7 +172,8 @@ async def measure(arguments: argparse.Namespace) -> dict[str, Any]:
     """Return throughput and latency, after a warm-up, and where the time went if the contender tells."""
     load = Load(arguments)
     await load.run(WARM_UP_SECONDS)
-    print(WARM, file=sys.stderr, flush=True)
+    if arguments.announce:
+        print(WARM, file=sys.stderr, flush=True)
     load.finished.clear()
     load.timings.clear()
     start = time.perf_counter()
@@ -194,6 +195,7 @@ def main() -> None:
     for name, kind in (("url", str), ("key", str), ("spec_id", str), ("clients", int), ("seconds", float)):
         parser.add_argument(name, type=kind)
     parser.add_argument("--protocol", choices=PROTOCOLS, default="waiting")
+    parser.add_argument("--announce", action="store_true", help="say on standard error when the warm-up is over")
     print(json.dumps(asyncio.run(measure(parser.parse_args()))))
 
 

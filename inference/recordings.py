@@ -25,6 +25,7 @@ Forward = Callable[..., object]
 WARM_UPS = 3  # TorchScript watches two runs and compiles in the third; libraries choose their algorithms in the first
 
 _one_at_a_time = threading.Lock()  # a process can have one recording under way
+_failed: list[torch.cuda.CUDAGraph] = []  # kept, because torch's allocators go on asking them what is theirs
 
 
 @dataclass(frozen=True)
@@ -108,23 +109,24 @@ class Recordings:
                         begun = True
                         outputs = forward(*inputs)
             except torch.OutOfMemoryError:  # another time there may be enough
-                self._clean_up(begun=begun)
+                self._clean_up(graph, begun=begun)
                 raise
             except Exception as error:  # a network is a program, and the device refuses in many ways: it runs as it is
-                self._clean_up(begun=begun)
+                self._clean_up(graph, begun=begun)
                 logger.info("A batch of %d could not be recorded: %s", size, reason_of(error))
                 return None
             finally:
                 torch.cuda.current_stream(self._device).wait_stream(stream)
         return _Recording(graph, inputs, outputs) if are_tensors(outputs) else None
 
-    def _clean_up(self, *, begun: bool) -> None:
+    def _clean_up(self, graph: torch.cuda.CUDAGraph, *, begun: bool) -> None:
         """End a recording that has failed for the allocator as well.
 
         torch forgets that when the end of a recording fails, and would give no memory back to the device any more.
         """
         if not begun:
             return
+        _failed.append(graph)
         index = torch.cuda.current_device() if self._device.index is None else self._device.index
         for end in (torch._C._cuda_endAllocateToPool, torch._C._cuda_releasePool):
             with suppress(RuntimeError):  # where torch did not forget it
