@@ -15,7 +15,7 @@ from redis import Redis
 
 from config.settings import Settings
 from store.drain import ALL, Drain
-from store.errors import QueueFull
+from store.errors import QueueFull, Unavailable
 from store.redis_connection import redis_errors_as_unavailable
 from store.task_keys import BACKLOG_KEY
 
@@ -79,8 +79,12 @@ class Backlog:
             if due:
                 self._memory_checked_at = time.monotonic()
         if due:
-            with redis_errors_as_unavailable():
-                memory = self._redis.info("memory")
+            try:
+                with redis_errors_as_unavailable():
+                    memory = self._redis.info("memory")
+            except Unavailable:
+                self._memory_checked_at = -math.inf  # what was found before may have passed
+                raise
             most = memory["maxmemory"]
             self._has_memory = most == 0 or memory["used_memory"] < (1 - MEMORY_HEADROOM) * most
         if not self._has_memory:

@@ -10,8 +10,8 @@ import redis
 
 from config.queues import TaskKind
 from config.settings import read_settings
-from store.backlog import LONGEST_RETRY_SECONDS, UNLIMITED, BacklogLimits
-from store.errors import QueueFull
+from store.backlog import LONGEST_RETRY_SECONDS, MEMORY_CHECK_SECONDS, UNLIMITED, BacklogLimits
+from store.errors import QueueFull, Unavailable
 from store.redis_connection import connect
 from store.task_ledger import TaskLedger
 from store.task_records import NewTask, Outcome
@@ -127,6 +127,28 @@ def test_tasks_are_refused_before_redis_is_full(client: redis.Redis) -> None:
         end(ledger, task_id)  # what was accepted still ends
     finally:
         client.config_set("maxmemory", before)
+
+
+def test_redis_that_was_full_and_then_away_is_asked_again_at_once(
+    client: redis.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(_: str) -> None:
+        raise redis.ConnectionError("Away.")
+
+    before = client.config_get("maxmemory")["maxmemory"]
+    ledger = ledger_with(client)
+    try:
+        client.config_set("maxmemory", int(client.info("memory")["used_memory"] * 1.1))
+        with pytest.raises(QueueFull):
+            ledger.submit(TASK)
+    finally:
+        client.config_set("maxmemory", before)
+    time.sleep(1.1 * MEMORY_CHECK_SECONDS)
+    with monkeypatch.context() as patched:
+        patched.setattr(client, "info", away)
+        with pytest.raises(Unavailable):
+            ledger.submit(TASK)
+    ledger.submit(TASK)
 
 
 def test_limits_come_from_the_settings() -> None:
