@@ -82,7 +82,7 @@ def choose_execution(network: LoadedNetwork, samples: Sequence[Sample], clock: C
     if asked is not Precision.AUTO and not isinstance(network.module, nn.Module):
         return Chosen(plain, prepared_copy(network, plain), _ASKED)
     contest = _Contest(network, samples, clock)
-    best = contest.of_recordings(contest.of_graphs(contest.of_orders(plain)))
+    best = contest.of_graphs(contest.of_recordings(contest.of_orders(plain)))
     return contest.of_precisions(best) if asked is Precision.AUTO else Chosen(best.execution, best.network, _ASKED)
 
 
@@ -114,17 +114,22 @@ class _Contest:
             return first
         return self._faster(first, self._tried(replace(plain, channels_last=True), first), ORDER_LEAST_GAIN)
 
-    def of_graphs(self, modules: _Entry) -> _Entry:
-        """Return the network as a frozen graph, if it can be one and is not slower for it."""
-        graph = self._tried(replace(modules.execution, frozen=True), modules)
-        return self._faster(modules, graph, GRAPH_LEAST_GAIN)
-
     def of_recordings(self, run: _Entry) -> _Entry:
         """Return the network with its batches recorded, if they can be and are not slower replayed."""
         if not can_be_recorded(run.network):
             return run
         recorded = self._tried(replace(run.execution, recorded=True), run)
         return self._faster(run, recorded, GRAPH_LEAST_GAIN)
+
+    def of_graphs(self, modules: _Entry) -> _Entry:
+        """Return the network as a frozen graph, if it can be one and is not slower for it.
+
+        On a GPU only if its batches are recorded: TorchScript compiles it there, for one size of batch after another.
+        """
+        if modules.network.device.type == "cuda" and not modules.network.is_recorded:
+            return modules
+        graph = self._tried(replace(modules.execution, frozen=True), modules)
+        return self._faster(modules, graph, GRAPH_LEAST_GAIN)
 
     def of_layouts(self, run: _Entry, reference: _Entry) -> _Entry:
         """Return the network in the order of weights and the form that are fastest in its precision, on a GPU.
@@ -133,7 +138,7 @@ class _Contest:
         """
         if run.network.device.type != "cuda":
             return run
-        for channels_last, frozen in product((False, True), repeat=2):
+        for channels_last, frozen in product((False, True), {False, run.execution.recorded}):
             other = replace(run.execution, channels_last=channels_last, frozen=frozen)
             if other != run.execution:
                 run = self._faster(run, self._tried(other, reference), ORDER_LEAST_GAIN)

@@ -55,25 +55,23 @@ class ImageInputs:
                 encoded = _bytes_of(given["source"], task.inputs, fetched)
                 stopwatch.lap(Stage.FETCH)
                 image, region = open_image(encoded, self._limits), Region.from_json(given)
-                on_device = self._begin_on_device(image, region, spec, network)
-                if on_device is not None:
-                    yield on_device
-                    found = on_device.result()
-                    stopwatch.lap(Stage.DECODE)
-                else:
-                    found = None
-                prepared.append(found or self._prepare(image, region, spec, network, stopwatch))
+                on_device = yield from self._prepare_on_device(image, region, spec, network, stopwatch)
+                prepared.append(on_device or self._prepare(image, region, spec, network, stopwatch))
             except (ImageError, FetchError) as error:
                 raise TaskFailure(f"inputs.{index}.image: {error}") from error
         return prepared
 
-    def _begin_on_device(
-        self, image: EncodedImage, region: Region, spec: ImageSpec, network: LoadedNetwork
-    ) -> "Future[Prepared | None] | None":
-        """Have the device decode an image, if it may."""
+    def _prepare_on_device(
+        self, image: EncodedImage, region: Region, spec: ImageSpec, network: LoadedNetwork, stopwatch: Stopwatch
+    ) -> Generator[Future[Any], None, Prepared | None]:
+        """Have the device decode an image, if it may; return None if it may not or cannot."""
         if self._decoder is None or not network.normalises(spec) or not decodes_on_device(image, region, spec):
             return None
-        return self._decoder.submit(image, lambda pixels: prepare_image(pixels, region, spec, as_pixels=True))
+        future = self._decoder.submit(image, lambda pixels: prepare_image(pixels, region, spec, as_pixels=True))
+        yield future
+        found = future.result()
+        stopwatch.lap(Stage.DECODE)
+        return found
 
     def _prepare(
         self, image: EncodedImage, region: Region, spec: ImageSpec, network: LoadedNetwork, stopwatch: Stopwatch

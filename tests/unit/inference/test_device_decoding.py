@@ -3,7 +3,6 @@
 The decoder is that of the CPU here, which is called in the same way; ``test_gpu.py`` has the GPU's.
 """
 
-import io
 import threading
 import time
 from collections.abc import Iterator
@@ -11,7 +10,6 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
 from PIL import Image
@@ -23,26 +21,11 @@ from inference.images import EncodedImage, ImageLimits, decode_image, decode_jpe
 from inference.network import Decoding
 from inference.preprocess import Prepared, prepare_image
 from inference.regions import WHOLE_IMAGE, BBox, Point, Region
+from tests.unit.inference.jpegs import damaged, photo
 from tests.unit.inference.seeded_networks import CPU, description
 
 LIMITS = ImageLimits(10_000_000, 50_000_000)
 SPEC = description(decoding="DEVICE").inputs[0]
-
-
-def photo(width: int = 64, height: int = 48, mode: str = "RGB", image_format: str = "JPEG", **options: Any) -> bytes:
-    noise = np.random.default_rng(width).integers(0, 256, (6, 8, 3), np.uint8)
-    image = Image.fromarray(noise).resize((width, height), Image.Resampling.BICUBIC).convert(mode)
-    stream = io.BytesIO()
-    image.save(stream, image_format, **options)
-    return stream.getvalue()
-
-
-def damaged() -> bytes:
-    """Return a JPEG whose header is whole and whose decoder fails."""
-    data = bytearray(photo())
-    start = data.index(b"\xff\xc4") + 5  # the first Huffman table: more codes than there can be
-    data[start : start + 16] = b"\xff" * 16
-    return bytes(data)
 
 
 @pytest.fixture
@@ -106,9 +89,9 @@ def test_large_images_are_not_all_decoded_at_once(
 
 
 def test_what_the_device_cannot_decode_is_given_back_alone(decoder: DeviceDecoder) -> None:
-    files = [photo(), damaged(), photo(80), damaged()]
+    files = [photo(), damaged(photo()), photo(80), damaged(photo())]
     with pytest.raises(ImageError):
-        decode_image(damaged(), LIMITS)
+        decode_image(damaged(photo()), LIMITS)
     with ThreadPoolExecutor(len(files)) as pool:
         found = list(pool.map(lambda data: decoder.submit(open_image(data, LIMITS), as_pixels).result(), files))
     assert [prepared is None for prepared in found] == [False, True, False, True]

@@ -3,25 +3,20 @@
 ``pytest -m gpu`` runs these where there is an NVIDIA GPU.
 """
 
-import io
 import threading
 import weakref
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
-from PIL import Image
 from torch import Tensor, nn
 
 from inference.batcher import Batcher
 from inference.device import compute_in_full_float32, give_back_unused
-from inference.device_decoding import DeviceDecoder, decodes_on_device
 from inference.execution import Execution, prepared
-from inference.images import ImageLimits, open_image
 from inference.loaded_network import LoadedNetwork
 from inference.loader import load_network
 from inference.model_cache import ModelCache, Room
@@ -31,17 +26,13 @@ from inference.preprocess import prepare_image
 from inference.regions import WHOLE_IMAGE
 from inference.stacking import stacked
 from inference.warm_up import run_first_times, warm_up
+from tests.unit.inference.gpu import GPU, NEEDS_GPU, difference, recorded_network, results_of
 from tests.unit.inference.seeded_networks import CPU, WEIGHT_SETS, description, images
 
-pytestmark = [
-    pytest.mark.gpu,
-    pytest.mark.skipif(not torch.cuda.is_available(), reason="needs an NVIDIA GPU"),
-]
+pytestmark = NEEDS_GPU
 
-GPU = torch.device("cuda:0")
 MEBIBYTE = 1024 * 1024
 WAIT_SECONDS = 60
-LIMITS = ImageLimits(10_000_000, 50_000_000)
 PRECISION_BOUNDS = {Precision.FLOAT32: 1e-4, Precision.BFLOAT16: 0.05, Precision.FLOAT16: 0.02}
 
 
@@ -60,16 +51,6 @@ def little_memory() -> Iterator[int]:
     yield more
     torch.cuda.set_per_process_memory_fraction(1.0, GPU)
     give_back_unused(GPU)
-
-
-def results_of(network: LoadedNetwork, count: int = 6) -> list[Tensor]:
-    return [result["output"] for result in network.run([(image,) for image in images(count)])]
-
-
-def difference(found: Sequence[Tensor], expected: Sequence[Tensor]) -> float:
-    """Return the largest difference, relative to the largest value."""
-    largest = torch.stack(tuple(expected)).abs().amax()
-    return float((torch.stack(tuple(found)) - torch.stack(tuple(expected))).abs().amax() / largest)
 
 
 @pytest.mark.parametrize("recorded", [False, True])
@@ -110,81 +91,6 @@ def test_batches_are_normalised_to_the_same_bits(order: DimensionOrder, data_typ
     assert torch.equal(found.cpu(), expected)
 
 
-def photo(seed: int, width: int = 640, height: int = 480) -> bytes:
-    noise = np.random.default_rng(seed).integers(0, 256, (12, 16, 3), np.uint8)
-    stream = io.BytesIO()
-    Image.fromarray(noise).resize((width, height), Image.Resampling.BICUBIC).save(stream, "JPEG", quality=90)
-    return stream.getvalue()
-
-
-def test_gpu_decodes_what_the_cpu_decodes_but_for_rounding() -> None:
-    spec = description(decoding="DEVICE", target_size="224").inputs[0]
-    decoder = DeviceDecoder(GPU)
-    for seed in range(20):
-        image = open_image(photo(seed, 640 - 3 * seed, 480 + seed), LIMITS)
-        assert decodes_on_device(image, WHOLE_IMAGE, spec)
-        found = decoder.submit(image, lambda pixels: prepare_image(pixels, WHOLE_IMAGE, spec, as_pixels=True)).result()
-        assert found is not None
-        assert found.tensor.is_cuda
-        exact = prepare_image(image.decode(), WHOLE_IMAGE, spec, as_pixels=True)
-        assert (found.placement, found.tensor.stride()) == (exact.placement, exact.tensor.stride())
-        differences = (found.tensor.cpu().int() - exact.tensor.int()).abs()
-        assert differences.max() <= 16
-        assert differences.float().mean() < 2
-    decoder.close()
-
-
-def test_gpu_decodes_the_same_again_and_again_while_networks_run(classifier_folders: dict[str, Path]) -> None:
-    """The decoder runs on a stream of its own, and writes wherever the allocator lets it."""
-    network, decoder = recorded_network(classifier_folders["weights.safetensors"]), DeviceDecoder(GPU)
-    spec = description(decoding="DEVICE").inputs[0]
-    photos = [photo(seed) for seed in range(16)]
-
-    def decoded(data: bytes) -> Tensor:
-        image = open_image(data, LIMITS)
-        found = decoder.submit(image, lambda pixels: prepare_image(pixels, WHOLE_IMAGE, spec, as_pixels=True)).result()
-        assert found is not None
-        return found.tensor
-
-    expected = [decoded(data).clone() for data in photos]
-    scores = [result["output"] for result in network.run([(tensor,) for tensor in expected])]
-    with ThreadPoolExecutor(8) as pool:
-        for _ in range(40):
-            again = list(pool.map(decoded, photos))
-            assert all(torch.equal(one, other) for one, other in zip(again, expected, strict=True))
-            found = [result["output"] for result in network.run([(tensor,) for tensor in again])]
-            assert difference(found, scores) < 1e-5
-    decoder.close()
-
-
-def test_damaged_jpeg_is_given_back_and_others_of_its_batch_are_not() -> None:
-    spec = description(decoding="DEVICE").inputs[0]
-    whole, decoder = photo(0), DeviceDecoder(GPU)
-    start = whole.index(b"\xff\xc4") + 5
-    damaged = whole[:start] + b"\xff" * 16 + whole[start + 16 :]
-    files = [whole, damaged] * 8
-    with ThreadPoolExecutor(len(files)) as pool:
-        found = list(
-            pool.map(
-                lambda data: decoder.submit(
-                    open_image(data, LIMITS),
-                    lambda pixels: prepare_image(pixels, WHOLE_IMAGE, spec, as_pixels=True),
-                ).result(),
-                files,
-            )
-        )
-    assert [prepared is None for prepared in found] == [False, True] * 8
-    decoder.close()
-
-
-def test_image_that_a_gpu_cannot_resize_is_given_back() -> None:
-    spec = description(decoding="DEVICE", target_size="8").inputs[0]
-    decoder, image = DeviceDecoder(GPU), open_image(photo(0, 4000, 3000), LIMITS)
-    found = decoder.submit(image, lambda pixels: prepare_image(pixels, WHOLE_IMAGE, spec, as_pixels=True)).result()
-    assert found is None
-    decoder.close()
-
-
 def test_batch_may_mix_what_the_gpu_and_the_cpu_have_decoded(classifier_folders: dict[str, Path]) -> None:
     network = recorded_network(classifier_folders["weights.safetensors"])
     pixels = [(255 * image).to(torch.uint8) for image in images(3)]
@@ -192,12 +98,6 @@ def test_batch_may_mix_what_the_gpu_and_the_cpu_have_decoded(classifier_folders:
     mixed = [pixels[0], pixels[1].to(GPU), pixels[2]]
     found = [result["output"] for result in network.run([(each,) for each in mixed])]
     assert difference(found, expected) < 1e-5
-
-
-def recorded_network(folder: Path) -> LoadedNetwork:
-    network = prepared(load_network(folder, description(), GPU), Execution(recorded=True))
-    assert network.is_recorded
-    return network
 
 
 def test_recorded_batches_of_any_size_give_what_the_network_gives(classifier_folders: dict[str, Path]) -> None:
@@ -340,6 +240,11 @@ def test_weights_take_what_they_are_counted_as(classifier_folders: dict[str, Pat
     network = load_network(classifier_folders["weights.safetensors"], description(), GPU)
     taken = torch.cuda.memory_allocated(GPU) - before
     assert network.nbytes <= taken <= 1.1 * network.nbytes  # blocks are rounded up
+
+
+def test_graph_is_run_on_a_gpu_only_if_it_is_recorded() -> None:
+    report = warm_up(LoadedNetwork(Asking(), description(), GPU, weight_bytes=0), 4).report
+    assert (report["frozen"], report["recorded"]) == (False, False)
 
 
 @pytest.mark.parametrize("asked", ["float32", "auto"])

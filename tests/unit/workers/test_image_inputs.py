@@ -19,6 +19,7 @@ from inference.loaded_network import LoadedNetwork
 from inference.network import ImageSpec, NetworkDescription
 from inference.preprocess import Prepared
 from store.task_records import ClaimedTask
+from tests.unit.inference.jpegs import damaged, photo
 from workers.errors import TaskFailure
 from workers.image_inputs import ImageInputs
 from workers.stopwatch import Stopwatch
@@ -145,12 +146,6 @@ def device_network() -> LoadedNetwork:
     return OnDevice(torch.nn.Identity(), NetworkDescription.from_json({"inputs": inputs}), device, weight_bytes=0)
 
 
-def jpeg() -> bytes:
-    stream = io.BytesIO()
-    Image.linear_gradient("L").convert("RGB").save(stream, "JPEG")
-    return stream.getvalue()
-
-
 @pytest.fixture
 def decoder() -> Iterator[DeviceDecoder]:
     made = DeviceDecoder(torch.device("cpu"))
@@ -160,10 +155,10 @@ def decoder() -> Iterator[DeviceDecoder]:
 
 def test_tasks_that_share_a_message_hand_their_images_over_before_they_wait(decoder: DeviceDecoder) -> None:
     inputs, network = ImageInputs(read_settings(), decoder), device_network()
-    runs = [inputs.prepare(recognition(jpeg()), {}, network, Stopwatch()) for _ in range(3)]
+    runs = [inputs.prepare(recognition(photo()), {}, network, Stopwatch()) for _ in range(3)]
     futures = [next(run) for run in runs]
     assert len(set(map(id, futures))) == 3
-    [expected] = prepared_by(ImageInputs(read_settings()), recognition(jpeg()), network)
+    [expected] = prepared_by(ImageInputs(read_settings()), recognition(photo()), network)
     for run, future in zip(runs, futures, strict=True):
         assert torch.equal(future.result(20).tensor, expected.tensor)
         with pytest.raises(StopIteration):
@@ -172,8 +167,5 @@ def test_tasks_that_share_a_message_hand_their_images_over_before_they_wait(deco
 
 def test_image_that_the_device_cannot_decode_tells_what_is_wrong_with_it(decoder: DeviceDecoder) -> None:
     inputs = ImageInputs(read_settings(), decoder)
-    whole = jpeg()
-    start = whole.index(b"\xff\xc4") + 5  # the first Huffman table: more codes than there can be
-    damaged = whole[:start] + b"\xff" * 16 + whole[start + 16 :]
     with pytest.raises(TaskFailure, match=r"^inputs\.0\.image: The image is damaged"):
-        prepared_by(inputs, recognition(damaged), device_network())
+        prepared_by(inputs, recognition(damaged(photo())), device_network())
