@@ -6,7 +6,8 @@ The worker's threads submit prepared samples here and wait for their futures.
 """
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from time import monotonic, perf_counter
 from weakref import WeakKeyDictionary
@@ -15,6 +16,7 @@ import torch
 
 from inference.batch_plan import CAREFUL, BatchPlan
 from inference.errors import DeviceLostError, NetworkError
+from inference.expected import Expected
 from inference.lanes import Lanes, use_threads
 from inference.openmp import dismiss_helpers
 from inference.waiting import Answer, BatchRun, Runnable, Sample, Waiting, WaitingSamples
@@ -43,15 +45,21 @@ class Batcher:
         max_batch_size: the most samples of a batch, whatever a network's plan says.
         on_batch: is called in a lane's thread with each batch that it has run.
         lanes: those of the device; one, and the threads left as they are, if it is not given.
+        expected: tells how long batches wait for samples that are being prepared.
     """
 
     def __init__(
-        self, max_batch_size: int, on_batch: Callable[[BatchRun], None] = _note_nothing, lanes: Lanes | None = None
+        self,
+        max_batch_size: int,
+        on_batch: Callable[[BatchRun], None] = _note_nothing,
+        lanes: Lanes | None = None,
+        expected: Expected | None = None,
     ) -> None:
         self._max_batch_size = max_batch_size
         self._on_batch = on_batch
         self._lanes = lanes or Lanes()
         self._waiting = WaitingSamples()
+        self._expected = expected or Expected()
         self._running: dict[int, _Batch] = {}  # by lane
         self._changed = threading.Condition()
         self._closed = False
@@ -63,6 +71,19 @@ class Batcher:
         ]
         for thread in self._threads:
             thread.start()
+
+    @contextmanager
+    def expecting(self, network: Runnable) -> Iterator[None]:
+        """Let a batch of this network wait a little for the sample that is prepared and submitted in the block."""
+        with self._changed:
+            self._expected.add(network)
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._expected.remove(network)
+                if self._waiting:
+                    self._changed.notify()
 
     def submit(self, network: Runnable, sample: Sample, plan: BatchPlan = CAREFUL) -> Answer:
         """Queue a sample and return the future of its output tensors.
@@ -101,19 +122,27 @@ class Batcher:
         """Wait for a batch to run in a lane; None when there will be no more."""
         with self._changed:
             self._running.pop(lane, None)
-            while not (samples := self._taken()):
+            while True:
+                samples, held_seconds = self._taken()
+                if samples:
+                    break
                 if self._closed and not self._waiting:
                     self._changed.notify_all()
                     return None
-                self._changed.wait()
+                self._changed.wait(held_seconds)
             batch = self._running[lane] = self._batch_of(samples)
             if self._waiting:
                 self._changed.notify()  # what waits may be for another lane
             return batch
 
-    def _taken(self) -> list[Waiting]:
-        free = self._lanes.count - len(self._running)
-        return self._waiting.take(self._largest, {batch.network for batch in self._running.values()}, free)
+    def _taken(self) -> tuple[list[Waiting], float | None]:
+        busy = {batch.network for batch in self._running.values()}
+        return self._waiting.take(self._largest, busy, self._lanes.count - len(self._running), self._held_seconds)
+
+    def _held_seconds(self, oldest: Waiting) -> float:
+        if self._closed or self._lanes.cores is None:  # a device of its own would be idle meanwhile
+            return 0.0
+        return self._expected.held_seconds(oldest, monotonic())
 
     def _largest(self, first: Waiting) -> int:
         limit = min(first.plan.max_batch_size or self._max_batch_size, self._max_batch_size)
@@ -148,6 +177,8 @@ class Batcher:
             self._split(samples, share, error)
         else:
             run = BatchRun(network, len(samples), perf_counter() - started, share)
+            with self._changed:
+                self._expected.has_run(run)
             for waiting, tensors in zip(samples, results, strict=True):
                 waiting.future.batch = run
                 waiting.future.set_result(tensors)

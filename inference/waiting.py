@@ -4,6 +4,7 @@ from collections import deque
 from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
+from time import monotonic
 from typing import Protocol
 
 import torch
@@ -39,13 +40,18 @@ class Answer(Future[Tensors]):
 
 @dataclass(frozen=True)
 class Waiting:
-    """A sample that waits; ``arrival`` counts up."""
+    """A sample that waits ``since`` a time of the monotonic clock; ``arrival`` counts up."""
 
     network: Runnable
     sample: Sample
     plan: BatchPlan
     arrival: int
+    since: float = field(default_factory=monotonic)
     future: Answer = field(default_factory=Answer)
+
+
+def _not_held(_oldest: Waiting) -> float:
+    return 0.0
 
 
 _Key = tuple[int, tuple[torch.Size, ...]]
@@ -71,24 +77,38 @@ class WaitingSamples:
         self._queues.setdefault(key, deque()).append(waiting)
         return waiting.future
 
-    def take(self, largest: Callable[[Waiting], int], busy: Collection[Runnable], lanes: int) -> list[Waiting]:
+    def take(
+        self,
+        largest: Callable[[Waiting], int],
+        busy: Collection[Runnable],
+        lanes: int,
+        held_seconds: Callable[[Waiting], float] = _not_held,
+    ) -> tuple[list[Waiting], float | None]:
         """Take the next batch out: of the sample that has waited longest, with others of its network and shape.
 
         Args:
             largest: tells how many samples a batch of this one's network may have.
             busy: networks of which a batch is running; one that does not run side by side waits for that.
             lanes: how many lanes are free; what may run side by side is shared out among them.
+            held_seconds: tells for how long a batch of this one, which is the oldest, waits to be full.
 
         Returns:
-            An empty list if nothing waits that may be run now.
+            The batch, empty if nothing waits that may be run now; and then, if something is held until it is full,
+            after how many seconds it may be run all the same.
         """
-        ready = [
-            (queue[0].arrival, key)
-            for key, queue in self._queues.items()
-            if queue[0].plan.side_by_side or queue[0].network not in busy
-        ]
+        ready: list[tuple[int, _Key]] = []
+        held: list[float] = []
+        for key, queue in self._queues.items():
+            first = queue[0]
+            if first.network in busy and not first.plan.side_by_side:
+                continue
+            seconds = held_seconds(first) if len(queue) < largest(first) else 0.0
+            if seconds > 0:
+                held.append(seconds)
+            else:
+                ready.append((first.arrival, key))
         if not ready:
-            return []
+            return [], min(held, default=None)
         _, key = min(ready)
         queue = self._queues[key]
         first = queue[0]
@@ -97,4 +117,4 @@ class WaitingSamples:
         self._count -= len(batch)
         if not queue:
             del self._queues[key]
-        return batch
+        return batch, None

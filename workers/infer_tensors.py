@@ -43,8 +43,9 @@ class TensorsHandler:
             raise TaskFailure("The network was deleted before the task could run.") from error
         loaded = self._networks.load(network)
         stopwatch.lap(Stage.LOAD)
-        prepared = yield from self._images.prepare(task, fetched, loaded, stopwatch)
-        answer = self._networks.submit(network, loaded, [image.tensor for image in prepared])
+        with self._networks.expecting(loaded):
+            prepared = yield from self._images.prepare(task, fetched, loaded, stopwatch)
+            answer = self._networks.submit(network, loaded, [image.tensor for image in prepared])
         yield answer
         tensors = answer.result()
         stopwatch.batch_lap(answer.batch)

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import Future
+from contextlib import AbstractContextManager
 from time import perf_counter
 
 import torch
@@ -127,6 +128,10 @@ class NetworkRunner:
     def memory(self) -> tuple[int, int]:
         """Return how many bytes networks take, and how many they may."""
         return self._cache.used_bytes(), self._cache.budget_bytes
+
+    def expecting(self, loaded: LoadedNetwork) -> AbstractContextManager[None]:
+        """Return a context in which a sample is prepared and submitted."""
+        return self._batcher.expecting(loaded)
 
     def submit(self, network: NetworkRecord, loaded: LoadedNetwork, sample: Sequence[torch.Tensor]) -> Answer:
         """Queue one prepared sample, a tensor for each input, and return the future of its output tensors."""

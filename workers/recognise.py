@@ -45,8 +45,9 @@ class RecognitionHandler:
             raise TaskFailure("The version was deleted before the task could run.") from error
         loaded = self._networks.load(runnable.network)
         stopwatch.lap(Stage.LOAD)
-        prepared = yield from self._images.prepare(task, fetched, loaded, stopwatch)
-        answer = self._networks.submit(runnable.network, loaded, [image.tensor for image in prepared])
+        with self._networks.expecting(loaded):
+            prepared = yield from self._images.prepare(task, fetched, loaded, stopwatch)
+            answer = self._networks.submit(runnable.network, loaded, [image.tensor for image in prepared])
         yield answer
         tensors = answer.result()
         stopwatch.batch_lap(answer.batch)

@@ -12,35 +12,7 @@ from inference.batcher import Batcher
 from inference.errors import NetworkError
 from inference.lanes import Lanes
 from inference.waiting import BatchRun, Sample, Tensors, WaitingSamples
-
-
-class Doubler:
-    """A network that doubles its input, remembers its batches, and can be held up, poisoned or starved of memory."""
-
-    def __init__(self, *, poison: float | None = None, fits: int = 1000) -> None:
-        self.batches: list[list[float]] = []
-        self.threads: list[int] = []  # that each batch was spread over
-        self.may_run = threading.Event()
-        self.may_run.set()
-        self.started = threading.Event()
-        self._poison = poison
-        self._fits = fits
-
-    def run(self, samples: Sequence[Sample]) -> Sequence[Tensors]:
-        self.threads.append(torch.get_num_threads())
-        self.started.set()
-        assert self.may_run.wait(10)
-        values = [float(sample[0].flatten()[0]) for sample in samples]
-        self.batches.append(values)
-        if len(samples) > self._fits:
-            raise torch.OutOfMemoryError("too much")
-        if self._poison in values:
-            raise NetworkError("This sample is poison.")
-        return [{"output": sample[0] * 2} for sample in samples]
-
-
-def sample(value: float, width: int = 1) -> Sample:
-    return (torch.full((width,), value),)
+from tests.unit.inference.doubler import Doubler, sample
 
 
 @pytest.fixture
@@ -194,7 +166,7 @@ def test_what_waits_is_shared_out_among_free_lanes() -> None:
     network = Doubler()
     for value in range(5):
         waiting.add(network, sample(value), SIDE_BY_SIDE)
-    assert [len(waiting.take(lambda _: 4, [network], free)) for free in (2, 1)] == [3, 2]
+    assert [len(waiting.take(lambda _: 4, [network], free)[0]) for free in (2, 1)] == [3, 2]
 
 
 def test_network_that_may_not_runs_one_batch_at_a_time_and_holds_up_no_other(lanes: Batcher) -> None:
