@@ -1,5 +1,6 @@
 """Turns an accepted inference request into a task for the workers. The version is settled here, once and for all."""
 
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -12,6 +13,7 @@ from api.image_sources import ImageUrl
 from api.services import services
 from api.waiting import preferred_wait, wait_for
 from config.queues import Priority, TaskKind
+from store.errors import Outdated
 from store.records import InferenceTarget, NetworkRecord
 from store.task_records import NewTask, Webhook
 
@@ -35,9 +37,8 @@ def recognition_task(target: InferenceTarget, asked: dict[str, Any]) -> NewTask:
     require_version(target)
     _check_count(asked["inputs"], target.input_count)
     fields = {name: asked[name] for name in ("show_discarded", "max_predictions")}
-    return _new_task(
-        TaskKind.RECOGNITION, {"version_id": target.version_id, "network_id": target.network_id, **fields}, asked
-    )
+    request = {"version_id": target.version_id, "network_id": target.network_id, **fields}
+    return replace(_new_task(TaskKind.RECOGNITION, request, asked), registry_stamp=target.stamp)
 
 
 def tensors_task(network: NetworkRecord, asked: dict[str, Any]) -> NewTask:
@@ -50,6 +51,22 @@ def tensors_task(network: NetworkRecord, asked: dict[str, Any]) -> NewTask:
     _check_tensors(asked["output_tensors"], network)
     fields = {"network_id": network.id, "output_tensors": asked["output_tensors"]}
     return _new_task(TaskKind.TENSORS, fields, asked)
+
+
+def accept_recognition(owner: int | None, spec_ref: int | str, asked: dict[str, Any]) -> Response:
+    """Enqueue a recognition with the version of a specification that is current now, and return the task's ID.
+
+    Raises:
+        NotFound: if the owner has no such specification.
+        InvalidRequest, Conflict: as of ``recognition_task`` and ``accept``.
+    """
+    targets = services().targets
+    target = targets.of_spec(owner, spec_ref)
+    if target.stamp is not None:
+        with suppress(Outdated, InvalidRequest):  # neither counts before the target has been read anew
+            return accept(recognition_task(target, asked))
+        target = targets.read_of_spec(owner, spec_ref)
+    return accept(recognition_task(target, asked))
 
 
 def accept(new: NewTask) -> Response:

@@ -17,8 +17,10 @@ from store.names import Names
 from store.network_files import NetworkFiles
 from store.networks import Networks
 from store.redis_connection import connect
+from store.registry_stamp import RegistryStamp
 from store.request_rates import RequestRates
 from store.specs import Specs
+from store.targets import Targets
 from store.task_ledger import TaskLedger
 from store.task_queue import TaskQueue
 from store.task_watch import TaskWatch
@@ -39,6 +41,7 @@ class Services:
     networks: Networks
     specs: Specs
     versions: Versions
+    targets: Targets
     accounts: Accounts
     weights: NetworkFiles
     ledger: TaskLedger
@@ -57,8 +60,10 @@ class Services:
 
 def open_services(settings: Settings) -> Services:
     """Return the services that ``settings`` describe; nothing connects before its first use."""
-    database = Database(settings.database_url, MOST_SQL_CONNECTIONS)
     redis = connect(settings.redis_url)
+    stamp = RegistryStamp(redis)
+    database = Database(settings.database_url, MOST_SQL_CONNECTIONS, stamp.renew)
+    versions = Versions(database)
     telemetry = Telemetry(redis)
     ledger = TaskLedger(redis, settings.task_ttl_seconds, BacklogLimits.of(settings), telemetry)
     return Services(
@@ -66,7 +71,8 @@ def open_services(settings: Settings) -> Services:
         database=database,
         networks=Networks(database),
         specs=Specs(database),
-        versions=Versions(database),
+        versions=versions,
+        targets=Targets(versions, stamp),
         accounts=Accounts(database),
         weights=NetworkFiles(database, WeightStore.of(settings)),
         ledger=ledger,

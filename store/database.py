@@ -6,7 +6,7 @@ is settled here, and what can be wrong with a connection leaves as an error of t
 
 import json
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from time import monotonic
 from typing import TypeVarTuple
@@ -56,14 +56,23 @@ SQLITE_TROUBLE = (
 )
 
 
+def _tell_nobody() -> None:
+    """Nobody remembers what is in the database."""
+
+
 class Database:
     """A pool of connections to one SQL database; safe to share between threads, connects at first use.
+
+    ``on_change`` is called when changes have been committed.
 
     Raises:
         StoreError: if the URL cannot be used, or its driver is not installed.
     """
 
-    def __init__(self, url: str, most_connections: int = MOST_CONNECTIONS) -> None:
+    def __init__(
+        self, url: str, most_connections: int = MOST_CONNECTIONS, on_change: Callable[[], None] = _tell_nobody
+    ) -> None:
+        self._on_change = on_change
         self._engine = make_engine(url, most_connections, answer_seconds=ANSWER_SECONDS)
         self._circuit = Circuit(AWAY_SECONDS, PROBE_SECONDS)
         # Single statements need no transaction of their own: without one, a read is a single round trip.
@@ -88,6 +97,7 @@ class Database:
         ):
             yield session
             session.commit()
+        self._on_change()
 
     @contextmanager
     def reading(self) -> Iterator[Session]:

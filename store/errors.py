@@ -17,6 +17,10 @@ class Conflict(StoreError):
     """What was asked for contradicts what is stored, such as a slug that is in use."""
 
 
+class Outdated(StoreError):
+    """What was asked for rests on what has been changed since it was read."""
+
+
 class InvalidReference(StoreError):
     """A value names something that does not exist or may not be used there.
 

@@ -16,6 +16,7 @@ from store.task_keys import (
     LEASES_KEY,
     PENDING_NETWORKS_KEY,
     PENDING_PREFIX,
+    REGISTRY_STAMP_KEY,
     TASK_PREFIX,
     WAITING_PREFIX,
     WEBHOOKS_CHANNEL,
@@ -31,6 +32,7 @@ WEBHOOK_TTL_SECONDS = 25 * 3600  # an hour more than deliveries are tried, so th
 def submit_call(new: NewTask, limits: bytes) -> Call:
     """Return the call of ``submit.lua`` that accepts a task within ``limits`` (JSON)."""
     keys = [COUNTER_KEY, WAITING_PREFIX + new.queue, BACKLOG_KEY, PENDING_NETWORKS_KEY, new.queue, DEADLINES_KEY]
+    keys.append(REGISTRY_STAMP_KEY)
     arguments: list[Any] = [TASK_PREFIX, INPUTS_PREFIX, new.account_id, new.kind.value, new.queue]
     arguments += [orjson.dumps(new.request), new.request.get("version_id", ""), limits]
     arguments += [new.network_id, PENDING_PREFIX]
@@ -45,6 +47,8 @@ def _options(new: NewTask) -> dict[str, Any]:
         options["deadline"] = new.deadline_seconds
     if new.awaited_on is not None:
         options["awaited"] = new.awaited_on
+    if new.registry_stamp is not None:
+        options["stamp"] = new.registry_stamp
     if new.webhook is not None:
         options["webhook"] = {"url": new.webhook.url, "events": ",".join(new.webhook.events)}
     if new.idempotency is not None:

@@ -116,12 +116,14 @@ class InferenceTarget:
     """What an inference request needs to be accepted.
 
     ``version_id`` is None for a request to a network itself, and for a specification without a current version;
-    in the latter case ``network_id`` and ``input_count`` are 0.
+    in the latter case ``network_id`` and ``input_count`` are 0. ``stamp`` is that of the registry if the target is
+    remembered from then.
     """
 
     version_id: int | None
     network_id: int
     input_count: int
+    stamp: str | None = None
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from redis import Redis
 
 from config.queues import TaskKind
 from store.backlog import UNLIMITED, Backlog, BacklogLimits
-from store.errors import Conflict, NotFound, StoreError, Unavailable
+from store.errors import Conflict, NotFound, Outdated, StoreError, Unavailable
 from store.ledger_calls import claim_call, finish_call, submit_call
 from store.ledger_scripts import ledger_script
 from store.redis_connection import redis_errors_as_unavailable
@@ -91,6 +91,7 @@ class TaskLedger:
 
         Raises:
             Conflict: if another request was accepted under the same idempotency key.
+            Outdated: if the registry has another stamp than the task is made for.
             QueueFull: if as much waits as may wait.
             Unavailable: if Redis is away; then the task was not accepted, or nobody knows its ID.
         """
@@ -115,6 +116,8 @@ class TaskLedger:
     def _outcome(self, new: NewTask, answer: bytes, is_new: int | None = None) -> Acceptance | StoreError:
         if is_new is not None:
             return Acceptance(answer.decode(), is_new=bool(is_new))
+        if answer == b"outdated":
+            return Outdated("The registry was changed while the request was being read.")
         if answer == b"conflict":
             return Conflict("Another request was sent under this idempotency key within the last 24 hours.")
         return self._backlog.refusal(answer.decode(), new.account_id)

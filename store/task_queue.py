@@ -30,6 +30,7 @@ class TaskQueue:
 
         Raises:
             Conflict: if another request was accepted under the same idempotency key.
+            Outdated: if the registry has another stamp than the task is made for.
             QueueFull: if as much waits as may wait.
             Unavailable: if Redis is away; then the task was not accepted, or nobody knows its ID.
         """

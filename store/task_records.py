@@ -64,6 +64,7 @@ class NewTask:
     ``request`` is what the worker needs to know, as JSON; ``inputs`` are the bytes of the images that were sent along,
     to which the request refers by index. If it has not started within ``deadline_seconds``, it ends as an error.
     ``awaited_on`` is the channel of a :class:`store.task_watch.TaskWatch` that is going to wait for its end.
+    ``registry_stamp`` is the stamp under which the task is accepted, if it is only under one.
     """
 
     account_id: int
@@ -75,6 +76,7 @@ class NewTask:
     idempotency: Idempotency | None = None
     webhook: Webhook | None = None
     awaited_on: str | None = None
+    registry_stamp: str | None = None
 
     @property
     def queue(self) -> str:

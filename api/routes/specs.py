@@ -7,7 +7,7 @@ from flask import Response
 
 from api.auth import account_id
 from api.bulk import accept_bulk
-from api.dispatch import accept, recognition_task, require_version
+from api.dispatch import accept_recognition, recognition_task, require_version
 from api.endpoint import IDEMPOTENCY_KEY, OWN_ID, PAGE_ARGUMENTS, PREFER, blueprint, endpoint
 from api.pagination import asked_page, page_answer
 from api.routes.answer_examples import (
@@ -155,7 +155,7 @@ def list_versions_of_spec(spec_id: int) -> JsonObject:
 )
 def run_spec(asked: JsonObject, spec_id: int) -> Response:
     """Recognise images with the version that is current now."""
-    return accept(recognition_task(services().versions.target_of_spec(account_id(), spec_id), asked))
+    return accept_recognition(account_id(), spec_id, asked)
 
 
 @endpoint(
@@ -174,7 +174,7 @@ def run_spec(asked: JsonObject, spec_id: int) -> Response:
 )
 def run_public_spec(asked: JsonObject, slug: str) -> Response:
     """Recognise images with the current version of a public specification."""
-    return accept(recognition_task(services().versions.target_of_spec(None, slug), asked))
+    return accept_recognition(None, slug, asked)
 
 
 @endpoint(

@@ -1,14 +1,16 @@
 -- Accepts a task: gives it an ID, writes its record and its staged inputs, lists it as waiting, and tells the workers,
 -- in one step.
 -- Stands after clock.lua, backlog.lua, networks.lua and idempotency.lua.
--- KEYS: counter, waiting index of the queue, backlog, networks with pending tasks, the queue, deadlines
+-- KEYS: counter, waiting index of the queue, backlog, networks with pending tasks, the queue, deadlines,
+--       stamp of the registry
 -- ARGV: task prefix, inputs prefix, account, kind, queue, request, version ('' for none),
 --       limits (JSON), network, pending prefix, message, placeholder of the ID in it,
 --       placeholder of the tag in it, options (JSON: seconds until the deadline, idempotency, webhook, channel of
---       whoever waits for the end), input bytes ...
+--       whoever waits for the end, stamp under which it is accepted), input bytes ...
 -- Returns the ID and 1, or 0 if it was accepted before; or only the name of the limit that kept the task out, or
--- 'conflict' if another one was accepted before.
+-- 'conflict' if another one was accepted before, or 'outdated' if the registry has another stamp.
 local options = cjson.decode(ARGV[14])
+if options.stamp and (redis.call('GET', KEYS[7]) or '') ~= options.stamp then return {'outdated'} end
 local before = accepted_before(options.idempotency)
 if before == 'conflict' then return {before} end
 if before then return {before, 0} end

@@ -1,6 +1,10 @@
 """A registry to test with: all of its parts on one database, two accounts, and rows that need few words."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
+
+from sqlalchemy import Engine, event
 
 from store.accounts import Accounts
 from store.database import Database
@@ -47,3 +51,18 @@ class Registry:
         return self.versions.create(
             owner, spec_ref=spec_ref, network_ref=network_ref, post_processings=post_processings
         )
+
+
+@contextmanager
+def counted_statements() -> Iterator[list[str]]:
+    """Note the statements that any database is asked while the block runs."""
+    statements: list[str] = []
+
+    def note(_connection: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
+        statements.append(statement)
+
+    event.listen(Engine, "before_cursor_execute", note)
+    try:
+        yield statements
+    finally:
+        event.remove(Engine, "before_cursor_execute", note)

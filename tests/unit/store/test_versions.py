@@ -2,29 +2,14 @@
 
 import contextlib
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, event
 
 from store.errors import InvalidReference, NotFound
 from store.records import InferenceTarget
-from tests.unit.store.registry import ME, OTHER, Registry
-
-
-@contextlib.contextmanager
-def counted_statements() -> Iterator[list[str]]:
-    statements: list[str] = []
-
-    def note(_connection: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
-        statements.append(statement)
-
-    event.listen(Engine, "before_cursor_execute", note)
-    try:
-        yield statements
-    finally:
-        event.remove(Engine, "before_cursor_execute", note)
+from tests.unit.store.registry import ME, OTHER, Registry, counted_statements
 
 
 def at_once(*jobs: Callable[[], Any]) -> None:
