@@ -1,4 +1,4 @@
-"""Finds, by timing, how a network gives most images per second: order of weights, graph, precision, and batch size.
+"""Finds, by timing, how a network gives most images per second: order of weights, graph, and precision.
 
 Called by the warm-up when a network is deployed. Timings are wall-clock minima of few runs, in turns: good to some
 percent, which is why nothing that costs something is chosen for a smaller difference than that.
@@ -30,9 +30,6 @@ ORDER_LEAST_GAIN = 1.02
 # A frozen graph is chosen unless it is slower than this part of the speed: what it spares the other threads of a busy
 # worker does not show while a network runs alone.
 GRAPH_LEAST_GAIN = 0.95
-ENOUGH_OF_THE_BEST = 0.95  # the smallest batch that reaches this part of the best throughput is chosen
-ALWAYS_TRIED = 8  # on a busy device, few and small batches would be misjudged
-TOO_LONG_SECONDS = 1.0  # beyond that, no larger batch is tried once one takes longer than this
 LOWER_PRECISIONS = (Precision.BFLOAT16, Precision.FLOAT16)
 
 _ASKED = "The network's preprocessing says so."
@@ -47,19 +44,6 @@ class Chosen:
     execution: Execution
     network: LoadedNetwork
     reason: str
-
-
-@dataclass(frozen=True)
-class BatchTiming:
-    """How long a batch of this many samples takes."""
-
-    batch_size: int
-    seconds: float
-
-    @property
-    def throughput(self) -> float:
-        """Samples per second."""
-        return self.batch_size / max(self.seconds, 1e-9)
 
 
 def choose_execution(network: LoadedNetwork, samples: Sequence[Sample], clock: Clock = perf_counter) -> Chosen:
@@ -201,61 +185,8 @@ def _fact(precision: Precision, gain: float) -> str:
     return f"{precision} fails, or differs from float32 by more than {PRECISION_BOUND:.0%}"
 
 
-def time_batches(
-    network: LoadedNetwork, pair: Sequence[Sample], maximum: int, clock: Clock = perf_counter
-) -> list[BatchTiming]:
-    """Time batches of 1, 2, 4 … samples up to ``maximum``, as far as memory, gain and patience reach.
-
-    Empty when the network does not even stand one sample.
-    """
-    timings: list[BatchTiming] = []
-    for size in _sizes_up_to(maximum):
-        seconds = _batch_seconds(network, pair, size, clock)
-        if seconds == inf:
-            break
-        timings.append(BatchTiming(size, seconds))
-        if size >= ALWAYS_TRIED and (seconds > TOO_LONG_SECONDS or _has_levelled_off(timings)):
-            break
-    return timings
-
-
-def _sizes_up_to(maximum: int) -> list[int]:
-    powers = [2**exponent for exponent in range(maximum.bit_length())]
-    return powers if powers[-1] == maximum else [*powers, maximum]
-
-
-def _has_levelled_off(timings: Sequence[BatchTiming]) -> bool:
-    """Tell whether the last two doublings brought nothing."""
-    *before, last_but_one, last = (timing.throughput for timing in timings)
-    return ENOUGH_OF_THE_BEST * max(last_but_one, last) < max(before)
-
-
-def time_largest_batch(
-    network: LoadedNetwork, pair: Sequence[Sample], wished: int, clock: Clock = perf_counter
-) -> list[BatchTiming]:
-    """Time one batch of the ``wished`` size or, where memory does not reach, of its half and so on."""
-    while wished:
-        seconds = _batch_seconds(network, pair, wished, clock)
-        if seconds < inf:
-            return [BatchTiming(wished, seconds)]
-        wished //= 2
-    return []
-
-
-def best_batch_size(timings: Sequence[BatchTiming]) -> int:
-    """Return the smallest batch size whose throughput is nearly the best: a larger one only costs latency."""
-    best = max(timing.throughput for timing in timings)
-    return next(timing.batch_size for timing in timings if timing.throughput >= ENOUGH_OF_THE_BEST * best)
-
-
 def _agree(network: LoadedNetwork, reference: LoadedNetwork, samples: Sequence[Sample], bound: float) -> bool:
     try:
         return agree(network.run(samples), reference.run(samples), bound)
     except (NetworkError, torch.OutOfMemoryError):
         return False
-
-
-def _batch_seconds(network: LoadedNetwork, pair: Sequence[Sample], size: int, clock: Clock) -> float:
-    """Return what a batch takes; infinity when the network does not stand it."""
-    [seconds] = race([partial(network.run, [pair[index % 2] for index in range(size)])], clock)
-    return seconds

@@ -14,13 +14,14 @@ import torch
 from torch import Tensor
 
 from inference.agreement import agree
+from inference.batch_timing import best_batch_size, time_batches, time_largest_batch
 from inference.errors import NetworkError
 from inference.lanes import Lanes, spread_over
 from inference.loaded_network import LoadedNetwork, Outputs, Sample
 from inference.race import Clock
 from inference.sharing import choose_sharing
 from inference.synthetic import synthetic_samples
-from inference.tuning import best_batch_size, choose_execution, time_batches, time_largest_batch
+from inference.tuning import choose_execution
 
 # How far the results of a batch may be from those of its samples alone, relative to the largest value: well above what
 # other algorithms for other batch sizes make of float16, well below what a network that mixes its samples makes.

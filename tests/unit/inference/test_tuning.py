@@ -6,10 +6,11 @@ import pytest
 import torch
 from torch import Tensor
 
+from inference.batch_timing import BatchTiming, best_batch_size, time_batches
 from inference.execution import PLAIN
 from inference.loaded_network import LoadedNetwork
 from inference.network import Precision
-from inference.tuning import BatchTiming, Chosen, best_batch_size, choose_execution, time_batches
+from inference.tuning import Chosen, choose_execution
 from tests.unit.inference.seeded_networks import CPU, description, images
 
 PAIR = [(image,) for image in images(2)]
@@ -105,8 +106,15 @@ def test_a_real_network_is_timed_in_real_seconds() -> None:
 def test_the_smallest_batch_that_is_nearly_the_fastest_is_chosen() -> None:
     overhead = Bench(lambda size, dtype: 0.1 + 0.01 * size)
     assert best_batch_size(overhead.timings(16)) == 16
-    flat = Bench(lambda size, dtype: 0.001 * max(size, 4))
+    flat = Bench(lambda size, dtype: 0.1 * max(size, 4))
     assert best_batch_size(flat.timings(16)) == 4
+
+
+def test_up_to_eight_are_put_together_where_that_costs_nothing_and_is_over_soon() -> None:
+    flat = Bench(lambda size, dtype: 0.05 * max(size, 2))
+    assert best_batch_size(flat.timings(16)) == 8
+    worse = Bench(lambda size, dtype: 0.05 * size if size < 8 else 0.06 * size)
+    assert best_batch_size(worse.timings(16)) == 4
 
 
 def test_batches_are_tried_as_far_as_they_pay() -> None:
