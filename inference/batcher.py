@@ -1,8 +1,9 @@
 """Continuous batching: when a lane of the device becomes free, it takes what waits for one network, oldest first.
 
-No artificial delay: a lone sample starts at once, and a busy device fills its batches by itself, because samples that
-arrive meanwhile wait. Samples of one batch have equal shapes, so that an answer never depends on its companions.
-The worker's threads submit prepared samples here and wait for their futures.
+A lone sample starts at once, and a busy device fills its batches by itself, because samples that arrive meanwhile wait;
+on a CPU, a batch also waits for those that are being prepared (``inference.expected``). Samples of one batch have equal
+shapes, so that an answer never depends on its companions. The worker's threads submit prepared samples here and wait
+for their futures.
 """
 
 import threading

@@ -27,6 +27,7 @@ OPTIONS = (
     "--max-examples=20",
     "--continue-on-failure",
     "--suppress-health-check=all",
+    "--request-timeout=30",  # the example of a bounded wait is 10 s, as is the default
 )
 
 # All checks. Much that makes a body valid cannot be said in JSON Schema (what it refers to must exist, the corners of a
