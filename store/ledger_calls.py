@@ -31,8 +31,8 @@ WEBHOOK_TTL_SECONDS = 25 * 3600  # an hour more than deliveries are tried, so th
 
 def submit_call(new: NewTask, limits: bytes) -> Call:
     """Return the call of ``submit.lua`` that accepts a task within ``limits`` (JSON)."""
-    keys = [COUNTER_KEY, WAITING_PREFIX + new.queue, BACKLOG_KEY, PENDING_NETWORKS_KEY, new.queue, DEADLINES_KEY]
-    keys.append(REGISTRY_STAMP_KEY)
+    keys = [COUNTER_KEY, WAITING_PREFIX + new.queue, BACKLOG_KEY, PENDING_NETWORKS_KEY, new.queue]
+    keys += [DEADLINES_KEY, REGISTRY_STAMP_KEY]
     arguments: list[Any] = [TASK_PREFIX, INPUTS_PREFIX, new.account_id, new.kind.value, new.queue]
     arguments += [orjson.dumps(new.request), new.request.get("version_id", ""), limits]
     arguments += [new.network_id, PENDING_PREFIX]

@@ -17,5 +17,5 @@ WEBHOOKS_UNDER_WAY_PREFIX = "recoq:webhooks-under-way:"  # + account: tasks whos
 WEBHOOK_SENDERS_KEY = "recoq:webhook-senders"  # processes that send them, with their threads, sorted by until when
 WEBHOOKS_CHANNEL = "recoq:webhooks-due"  # the ids of tasks that end and whose webhook is due
 ENDED_PREFIX = "recoq:ended:"  # + watch: channel, the ids of tasks that end and that its process waits for
-REGISTRY_STAMP_KEY = "recoq:registry-stamp"  # another one after every change of networks, specifications, versions
+REGISTRY_STAMP_KEY = "recoq:registry-stamp"  # another one after every change that the API makes in the database
 COUNTER_KEY = "recoq:counter"  # the latest ID

@@ -31,7 +31,7 @@ def _expanded(folder: str, parts: list[str]) -> Iterator[str]:
         yield from _with_such_names(folder, first, rest)
     elif rest:
         yield from _expanded(os.path.join(folder, first), rest)  # noqa: PTH118 - a million times
-    elif os.path.lexists(path := os.path.join(folder, first)):  # noqa: PTH118
+    elif os.path.lexists(path := os.path.join(folder, first)):  # noqa: PTH118 - likewise
         yield path
 
 

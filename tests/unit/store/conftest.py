@@ -1,4 +1,7 @@
-"""Fixtures for the store: every registry test runs on SQLite and on a real PostgreSQL that the test run starts."""
+"""Fixtures for the store: every registry test runs on SQLite and on a real PostgreSQL that the test run starts.
+
+The ledger's tests run on its real Redis.
+"""
 
 import importlib
 import os
@@ -11,10 +14,12 @@ from pathlib import Path
 
 import psycopg
 import pytest
+import redis
 
 from store.accounts import Accounts
 from store.database import Database
 from store.migrate import migrate
+from store.redis_connection import connect
 from tests.unit.store.registry import Registry
 
 BOTH = ("sqlite", "postgresql")
@@ -103,6 +108,13 @@ def database(database_url: str) -> Iterator[Database]:
     database = Database(database_url)
     yield database
     database.close()
+
+
+@pytest.fixture
+def client(empty_redis: str) -> Iterator[redis.Redis]:
+    """A connection to an empty Redis."""
+    with connect(empty_redis) as client:
+        yield client
 
 
 @pytest.fixture

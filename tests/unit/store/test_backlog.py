@@ -1,7 +1,6 @@
 """What waits is bounded, and who is refused is told when to come back."""
 
 import time
-from collections.abc import Iterator
 from dataclasses import replace
 
 import orjson
@@ -12,19 +11,12 @@ from config.queues import TaskKind
 from config.settings import read_settings
 from store.backlog import LONGEST_RETRY_SECONDS, MEMORY_CHECK_SECONDS, UNLIMITED, BacklogLimits
 from store.errors import QueueFull, Unavailable
-from store.redis_connection import connect
 from store.task_ledger import TaskLedger
 from store.task_records import NewTask, Outcome
 
 TASK = NewTask(7, TaskKind.RECOGNITION, {"version_id": 3}, [b"12345", b"678"])
 BYTES = 8 + len(orjson.dumps(TASK.request))
 ANOTHERS = replace(TASK, account_id=8)
-
-
-@pytest.fixture
-def client(empty_redis: str) -> Iterator[redis.Redis]:
-    with connect(empty_redis) as client:
-        yield client
 
 
 def ledger_with(client: redis.Redis, **limits: int) -> TaskLedger:

@@ -1,14 +1,12 @@
 """Deadlines: what has not started in time never starts, and leaves nothing staged."""
 
 import time
-from collections.abc import Iterator
 
 import pytest
 import redis
 
 from config.queues import TaskKind
 from store.deadlines import DeadlineKeeper
-from store.redis_connection import connect
 from store.task_ledger import TaskLedger
 from store.task_records import NewTask, Outcome, TaskStatus
 
@@ -16,12 +14,6 @@ ACCOUNT = 1
 PASSED = -1.0  # seconds from now
 LONG_SECONDS = 20.0
 SENTENCE = "Deadline exceeded before the task could start."
-
-
-@pytest.fixture
-def client(empty_redis: str) -> Iterator[redis.Redis]:
-    with connect(empty_redis) as client:
-        yield client
 
 
 @pytest.fixture

@@ -8,7 +8,6 @@ import redis
 
 from config.queues import TaskKind
 from store.errors import QueueFull, Unavailable
-from store.redis_connection import connect
 from store.task_ledger import TaskLedger
 from store.task_queue import TaskQueue
 from store.task_records import FreeTask, NewTask, Outcome, TaskStatus
@@ -20,10 +19,9 @@ LARGE = Outcome(data=b'"' + b"x" * 90_000 + b'"')
 
 
 @pytest.fixture
-def client(empty_redis: str) -> Iterator[redis.Redis]:
-    with connect(empty_redis) as client:
-        yield client
-        client.config_set("maxmemory", 0)
+def client(client: redis.Redis) -> Iterator[redis.Redis]:
+    yield client
+    client.config_set("maxmemory", 0)
 
 
 @pytest.fixture

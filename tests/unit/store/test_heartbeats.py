@@ -1,20 +1,12 @@
 """Workers that live are listed with their latest heartbeat; those that stopped or died are not."""
 
 import time
-from collections.abc import Iterator
 
 import pytest
 import redis
 
-from store.redis_connection import connect
 from store.telemetry.heartbeats import EXPIRY_SECONDS, WORKER_PREFIX, Heartbeats
 from tests.unit.store.heartbeats import heartbeat
-
-
-@pytest.fixture
-def client(empty_redis: str) -> Iterator[redis.Redis]:
-    with connect(empty_redis) as client:
-        yield client
 
 
 @pytest.fixture

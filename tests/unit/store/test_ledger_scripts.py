@@ -1,20 +1,11 @@
 """Scripts are sent to Redis once, and again when it has forgotten them; a call that fails leaves the others alone."""
 
-from collections.abc import Iterator
-
 import pytest
 import redis
 
 from store.ledger_scripts import LedgerScript
-from store.redis_connection import connect
 
 ADD = "return redis.call('INCRBY', KEYS[1], ARGV[1])"
-
-
-@pytest.fixture
-def client(empty_redis: str) -> Iterator[redis.Redis]:
-    with connect(empty_redis) as client:
-        yield client
 
 
 def test_a_script_that_redis_forgot_is_sent_again(client: redis.Redis) -> None:

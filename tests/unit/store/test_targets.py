@@ -22,12 +22,6 @@ NOWHERE = "redis://127.0.0.1:1/0"
 
 
 @pytest.fixture
-def client(empty_redis: str) -> Iterator[redis.Redis]:
-    with connect(empty_redis) as client:
-        yield client
-
-
-@pytest.fixture
 def database(database_url: str, client: redis.Redis) -> Iterator[Database]:
     """A database whose changes renew the stamp."""
     database = Database(database_url, on_change=RegistryStamp(client).renew)

@@ -2,7 +2,6 @@
 
 import threading
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -18,12 +17,6 @@ ACCOUNT = 7
 TTL_SECONDS = 100
 MAX_ATTEMPTS = 3
 TASK = NewTask(ACCOUNT, TaskKind.RECOGNITION, {"version_id": 3}, [b"\x00\xffimage", b"second"])
-
-
-@pytest.fixture
-def client(empty_redis: str) -> Iterator[redis.Redis]:
-    with connect(empty_redis) as client:
-        yield client
 
 
 @pytest.fixture

@@ -26,12 +26,6 @@ VARYING_PROPERTIES = ("reply_to", "delivery_tag", "body_encoding")
 
 
 @pytest.fixture
-def client(empty_redis: str) -> Iterator[redis.Redis]:
-    with connect(empty_redis) as client:
-        yield client
-
-
-@pytest.fixture
 def ledger(client: redis.Redis) -> TaskLedger:
     return TaskLedger(client, 60)
 

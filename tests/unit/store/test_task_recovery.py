@@ -1,7 +1,6 @@
 """Lost tasks are found, whoever lost them; those that merely wait are left alone."""
 
 import time
-from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
@@ -9,7 +8,6 @@ import redis
 
 from config.queues import RECOVERY_QUEUE, TaskKind
 from store.drain import Drain
-from store.redis_connection import connect
 from store.task_ledger import TaskLedger
 from store.task_records import FreeTask, NewTask, Outcome
 from store.task_recovery import TaskRecovery
@@ -17,12 +15,6 @@ from store.task_recovery import TaskRecovery
 TASK = NewTask(7, TaskKind.RECOGNITION, {"version_id": 3}, [b"image"])
 QUEUE = "recoq.normal.7"
 AGO_SECONDS = 60.0
-
-
-@pytest.fixture
-def client(empty_redis: str) -> Iterator[redis.Redis]:
-    with connect(empty_redis) as client:
-        yield client
 
 
 @pytest.fixture

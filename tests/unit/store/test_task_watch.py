@@ -21,12 +21,6 @@ DONE = Outcome(data=b"{}")
 
 
 @pytest.fixture
-def client(empty_redis: str) -> Iterator[redis.Redis]:
-    with connect(empty_redis) as client:
-        yield client
-
-
-@pytest.fixture
 def ledger(client: redis.Redis) -> TaskLedger:
     return TaskLedger(client, 60)
 

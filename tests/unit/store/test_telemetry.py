@@ -2,7 +2,6 @@
 
 import math
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 
@@ -19,12 +18,6 @@ from store.telemetry.readings import Distribution
 from store.telemetry.recent_errors import LONGEST_SENTENCE, MOST_GROUPS
 from store.telemetry.series import BATCH_SIZE, ENDED, SECONDS, STAGE_SECONDS
 from store.telemetry.telemetry import Telemetry
-
-
-@pytest.fixture
-def client(empty_redis: str) -> Iterator[redis.Redis]:
-    with connect(empty_redis) as client:
-        yield client
 
 
 @pytest.fixture
