@@ -32,6 +32,8 @@ from benchmarks.speed_figures import (
 )
 from benchmarks.tuned import GRAPH, MODULES
 from benchmarks.workload import BUILDERS, write_model_folder
+from cli.worker_environment import HEAP
+from config.settings import child_environment
 from tests.service import Service, running_service
 
 TURNS = 3
@@ -41,7 +43,8 @@ FOLDER = Path(__file__).parent
 def measure(*arguments: object) -> dict[str, Any]:
     """Run a measuring module in a process of its own and return the JSON object that it prints."""
     command = [sys.executable, "-m", *map(str, arguments)]
-    result: dict[str, Any] = json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout)
+    ended = subprocess.run(command, check=True, env=child_environment(HEAP), stdout=subprocess.PIPE, text=True)
+    result: dict[str, Any] = json.loads(ended.stdout)
     return result
 
 
@@ -120,6 +123,7 @@ NOTES = """
 - *Recoq*: each client sends an image with `Prefer: wait`, so that the answer comes when the task ends.
 - *Flask + Celery*: the same tuned network in the same form, one Celery task for each image, a worker process for each
   core, Redis as the result backend; clients poll, which is what there is.
+- All keep the memory of a batch for the next one, as a worker does (decision 22).
 - *ratio*: images per second over those of the bare loop in the form that the contenders run. *Added*: median time from
   POST to result, less bare decode and forward in that form.
 - All figures are medians over turns; in a turn, each gets the machine to itself, one after the other, and what is

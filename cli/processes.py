@@ -14,13 +14,9 @@ import click
 
 from cli.errors import CommandError
 from cli.supervisor import ChildSpec, run_forever
+from cli.worker_environment import with_defaults
 from config.settings import AUTO, Settings, child_environment, read_settings
 
-# How long, in turns of a loop, threads of a worker that compute together wait for each other before they go to sleep:
-# a fraction of a millisecond, enough from one operation to the next (decision 18). The default of GNU's OpenMP is 60
-# times as long, which takes the cores away from the threads that decode.
-WAITS = {"GOMP_SPINCOUNT": "5000"}
-WAIT_SETTINGS = ("GOMP_SPINCOUNT", "OMP_WAIT_POLICY")  # of operators who know better
 STOP_MARGIN_SECONDS = 5.0  # a worker that drains for as long as it may is not killed at that very moment
 
 
@@ -101,9 +97,7 @@ def worker(device: str | None, processes: str | None) -> None:
     if find_spec("torch") is None:
         raise CommandError("Workers need PyTorch, which is not installed. Install it with: pip install 'recoq[worker]'")
     command = _module("workers")
-    environment = child_environment({"RECOQ_DEVICE": device or settings.device})
-    if not any(name in environment for name in WAIT_SETTINGS):
-        environment |= WAITS
+    environment = with_defaults(child_environment({"RECOQ_DEVICE": device or settings.device}))
     wanted = processes or str(settings.worker_processes or AUTO)
     count = _fitting_count(environment) if wanted == AUTO else int(wanted)
     environment["RECOQ_WORKER_PROCESSES"] = str(count)  # they share the device's memory

@@ -5,6 +5,7 @@ One after the other, the way that was timed while something else ran would lose 
 
 from collections.abc import Callable, Sequence
 from math import inf
+from time import perf_counter, thread_time
 
 import torch
 
@@ -16,6 +17,15 @@ Way = Callable[[], object]
 LEAST_TURNS = 3
 MOST_TURNS = 10
 ENOUGH_SECONDS = 1.0  # when the ways have taken so long in all, the turn is the last one
+
+
+def clock_for(threads: int | None) -> Clock:
+    """Return the clock for ways that run on so many threads of the CPU; None if they run on a device of its own.
+
+    What runs in the caller's thread alone is timed by the time that a core spent on it, whatever else the machine does
+    meanwhile. Where several threads, or the CPU and a device, wait for each other, only the clock on the wall tells.
+    """
+    return thread_time if threads == 1 else perf_counter
 
 
 def race(ways: Sequence[Way], clock: Clock) -> list[float]:

@@ -24,8 +24,7 @@ from inference.race import Clock, race
 PRECISION_BOUND = 0.02  # of the largest value of an output tensor
 ORDER_BOUND = 5e-6  # likewise: what is asked for in float32 is exact up to rounding
 WORTHWHILE_GAIN = 1.1  # a lower precision is chosen when it is this many times as fast
-# An order costs nothing, so where timing errs, little is lost; and a gain that is small for modules is often larger for
-# the graph that is made of them.
+# An order costs nothing, so where timing errs, little is lost.
 ORDER_LEAST_GAIN = 1.02
 # A frozen graph is chosen unless it is slower than this part of the speed: what it spares the other threads of a busy
 # worker does not show while a network runs alone.
@@ -66,7 +65,7 @@ def choose_execution(network: LoadedNetwork, samples: Sequence[Sample], clock: C
     if asked is not Precision.AUTO and not isinstance(network.module, nn.Module):
         return Chosen(plain, prepared_copy(network, plain), _ASKED)
     contest = _Contest(network, samples, clock)
-    best = contest.of_graphs(contest.of_recordings(contest.of_orders(plain)))
+    best = contest.of_orders(contest.of_graphs(contest.of_recordings(contest.as_loaded(plain))))
     return contest.of_precisions(best) if asked is Precision.AUTO else Chosen(best.execution, best.network, _ASKED)
 
 
@@ -88,15 +87,12 @@ class _Contest:
         self._batch = [samples[index % 2] for index in range(size)]
         self._clock = clock
 
-    def of_orders(self, plain: Execution) -> _Entry:
-        """Return the faster order of the weights."""
+    def as_loaded(self, plain: Execution) -> _Entry:
+        """Return the network with its weights in the order in which they were loaded."""
         try:
-            first = _Entry(plain, prepared_copy(self._loaded, plain))
+            return _Entry(plain, prepared_copy(self._loaded, plain))
         except torch.OutOfMemoryError:  # there is no room for a second one, so there is nothing to choose from
-            first = _Entry(plain, self._loaded)
-        if not has_convolutions(self._loaded):
-            return first
-        return self._faster(first, self._tried(replace(plain, channels_last=True), first), ORDER_LEAST_GAIN)
+            return _Entry(plain, self._loaded)
 
     def of_recordings(self, run: _Entry) -> _Entry:
         """Return the network with its batches recorded, if they can be and are not slower replayed."""
@@ -115,10 +111,16 @@ class _Contest:
         graph = self._tried(replace(modules.execution, frozen=True), modules)
         return self._faster(modules, graph, GRAPH_LEAST_GAIN)
 
+    def of_orders(self, run: _Entry) -> _Entry:
+        """Return the faster order of the weights, in the form that is to be run: a graph gains more by it."""
+        if not has_convolutions(self._loaded):
+            return run
+        return self._faster(run, self._tried(replace(run.execution, channels_last=True), run), ORDER_LEAST_GAIN)
+
     def of_layouts(self, run: _Entry, reference: _Entry) -> _Entry:
         """Return the network in the order of weights and the form that are fastest in its precision, on a GPU.
 
-        There they are others than in float32: only lower precisions have units that want channels last.
+        There they may be others than in float32.
         """
         if run.network.device.type != "cuda":
             return run
@@ -150,9 +152,17 @@ class _Contest:
         )
 
     def _in_precision(self, precision: Precision, exact: _Entry) -> _Entry | None:
-        """Try a lower precision as the exact one runs; as modules or not recorded if it stands only that."""
-        lower = replace(exact.execution, precision=precision)
-        ways = dict.fromkeys((lower, replace(lower, frozen=False), replace(lower, frozen=False, recorded=False)))
+        """Try a lower precision as the exact one runs; as modules or not recorded if it stands only that.
+
+        Channels last, if it stands that: what computes in lower precisions is made for it.
+        """
+        own = replace(exact.execution, precision=precision)
+        orders = dict.fromkeys((replace(own, channels_last=has_convolutions(self._loaded)), own))
+        ways = dict.fromkeys(
+            way
+            for order in orders
+            for way in (order, replace(order, frozen=False), replace(order, frozen=False, recorded=False))
+        )
         return next((entry for way in ways if (entry := self._tried(way, exact)) is not None), None)
 
     def _tried(self, execution: Execution, reference: _Entry) -> _Entry | None:

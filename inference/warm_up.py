@@ -7,7 +7,6 @@ post-processings that name its tensors, and limits its batches.
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from time import perf_counter
 from typing import Any
 
 import torch
@@ -18,7 +17,7 @@ from inference.batch_timing import best_batch_size, time_batches, time_largest_b
 from inference.errors import NetworkError
 from inference.lanes import Lanes, spread_over
 from inference.loaded_network import LoadedNetwork, Outputs, Sample
-from inference.race import Clock
+from inference.race import Clock, clock_for
 from inference.sharing import choose_sharing
 from inference.synthetic import synthetic_samples
 from inference.tuning import choose_execution
@@ -74,7 +73,7 @@ def run_first_times(network: LoadedNetwork, largest_batch: int) -> None:
 
 
 def warm_up(
-    network: LoadedNetwork, max_batch_size: int, lanes: Lanes | None = None, clock: Clock = perf_counter
+    network: LoadedNetwork, max_batch_size: int, lanes: Lanes | None = None, clock: Clock | None = None
 ) -> WarmUp:
     """Run a network on synthetic images, prepared as real ones are, and find out how to run it best.
 
@@ -83,7 +82,7 @@ def warm_up(
         max_batch_size: no larger batch is chosen; 1 is, when the network takes no batches, or returns something else
             for a batch than for its samples.
         lanes: those of the device that is to run it; one, if they are not given.
-        clock: tells the seconds.
+        clock: tells the seconds; ``clock_for`` the threads of what is timed, if it is not given.
 
     Raises:
         NetworkError: when the network fails on one image, or its outputs are not always the same.
@@ -91,15 +90,17 @@ def warm_up(
     lanes = lanes or Lanes()
     try:
         # On the cores that a batch has while all lanes have one: with one core alone, torch convolves by other kernels.
-        with spread_over(lanes.threads(lanes.count, None)):
+        threads = lanes.threads(lanes.count, None)
+        with spread_over(threads):
             samples = synthetic_samples(network)
-            chosen = choose_execution(network, samples, clock)
+            chosen = choose_execution(network, samples, clock or clock_for(threads))
             network = chosen.network
             results = [network.run([sample])[0] for sample in samples]
         pair = samples[:2]
-        sharing = choose_sharing(network, pair, lanes, clock)
-        with spread_over(sharing.threads_when_busy(lanes)):
-            batches = _batches(network, pair, results[:2], max_batch_size, clock)
+        sharing = choose_sharing(network, pair, lanes, clock or clock_for(lanes.cores))
+        threads = sharing.threads_when_busy(lanes)
+        with spread_over(threads):
+            batches = _batches(network, pair, results[:2], max_batch_size, clock or clock_for(threads))
         _record_anew(network, pair[0], batches["max_batch_size"])
     except torch.OutOfMemoryError as error:
         raise NetworkError("The device has not enough memory to run the network on one image.") from error

@@ -13,6 +13,8 @@ import httpx
 
 from benchmarks.workload import jpegs
 from cli.redis_server import free_loopback_port, prepare_redis, wait_for_redis
+from cli.worker_environment import HEAP
+from config.settings import child_environment
 
 START_SECONDS = 120.0
 TRY_SECONDS = 15.0
@@ -59,7 +61,7 @@ def _running(command: list[str], settings: dict[str, str], log: Path) -> Iterato
     """Run a command in a session of its own while the block runs, and end all of that session afterwards."""
     with log.open("a") as output:
         process = subprocess.Popen(
-            command, env={**os.environ, **settings}, stdout=output, stderr=output, start_new_session=True
+            command, env=child_environment({**HEAP, **settings}), stdout=output, stderr=output, start_new_session=True
         )
     try:
         yield

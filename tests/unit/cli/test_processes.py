@@ -52,23 +52,16 @@ def test_worker_takes_its_device_from_the_settings(
     assert became[0][2]["RECOQ_DEVICE"] == "cpu"
 
 
-def test_threads_of_a_worker_wait_briefly_for_each_other(
+def test_the_libraries_under_a_worker_have_defaults(
     became: list[tuple[Any, ...]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.delenv("GOMP_SPINCOUNT", raising=False)
-    monkeypatch.delenv("OMP_WAIT_POLICY", raising=False)
-    run("worker")
-    assert became[-1][2]["GOMP_SPINCOUNT"] == "5000"
     monkeypatch.setenv("GOMP_SPINCOUNT", "7")
+    monkeypatch.delenv("MALLOC_TRIM_THRESHOLD_", raising=False)
+    monkeypatch.delenv("MALLOC_MMAP_THRESHOLD_", raising=False)
+    monkeypatch.delenv("GLIBC_TUNABLES", raising=False)
     run("worker")
     assert became[-1][2]["GOMP_SPINCOUNT"] == "7"
-
-
-def test_an_operator_may_say_how_threads_wait(became: list[tuple[Any, ...]], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("GOMP_SPINCOUNT", raising=False)
-    monkeypatch.setenv("OMP_WAIT_POLICY", "passive")
-    run("worker")
-    assert "GOMP_SPINCOUNT" not in became[-1][2]
+    assert became[-1][2]["MALLOC_TRIM_THRESHOLD_"] == "67108864"
 
 
 @pytest.mark.parametrize("device", ["gpu", "cuda:", "cuda:x", ""])

@@ -1,5 +1,6 @@
 """What is compared is timed in turns, and the least time counts."""
 
+import time
 from collections.abc import Callable
 from math import inf
 
@@ -7,7 +8,7 @@ import pytest
 import torch
 
 from inference.errors import NetworkError
-from inference.race import LEAST_TURNS, MOST_TURNS, race
+from inference.race import LEAST_TURNS, MOST_TURNS, clock_for, race
 
 
 class Course:
@@ -65,3 +66,18 @@ def test_other_errors_are_not_hidden() -> None:
 
     with pytest.raises(ZeroDivisionError):
         race([breaks], Course().clock)
+
+
+def sleep() -> None:
+    time.sleep(0.03)
+
+
+def test_a_way_of_one_thread_is_timed_by_what_its_core_did_for_it() -> None:
+    [seconds] = race([sleep], clock_for(1))
+    assert seconds < 0.03
+
+
+@pytest.mark.parametrize("threads", [2, None])
+def test_where_several_wait_for_each_other_the_clock_on_the_wall_counts(threads: int | None) -> None:
+    [seconds] = race([sleep], clock_for(threads))
+    assert seconds >= 0.03

@@ -135,26 +135,42 @@ class SharedClock:
 
 
 class Convolution(torch.nn.Module):
-    """A network that takes as long as the test says, by the order of its weights.
+    """A network that takes as long as the test says, by the order of its weights; no graph can be made of it.
 
     Args:
         error: what the order adds to the outputs, whose largest value is 1.
+        lower_gain: how many times as fast it is in lower precisions with its weights channels last.
+        stands_order: whether it runs with its weights channels last at all.
     """
 
-    def __init__(self, plain: float, channels_last: float, error: float = 0.0) -> None:
+    def __init__(
+        self,
+        plain: float,
+        channels_last: float,
+        error: float = 0.0,
+        *,
+        lower_gain: float = 1.0,
+        stands_order: bool = True,
+    ) -> None:
         super().__init__()
         self.weight = torch.nn.Parameter(torch.ones(2, 3, 2, 2), requires_grad=False)
         self.clock = SharedClock()
         self._seconds = {False: plain, True: channels_last}
         self._error = error
+        self._lower_gain = lower_gain
+        self._stands_order = stands_order
 
     def forward(self, x: Tensor) -> Tensor:
         is_last = self.weight.is_contiguous(memory_format=torch.channels_last)
-        self.clock.now += self._seconds[is_last]
+        if torch.jit.is_tracing() or (is_last and not self._stands_order):
+            raise RuntimeError("The view is not compatible with the input's strides.")
+        is_faster = is_last and self.weight.dtype is not torch.float32
+        self.clock.now += self._seconds[is_last] / (self._lower_gain if is_faster else 1.0)
         return torch.ones(len(x), 2) + (self._error if is_last else 0.0)
 
-    def chosen(self) -> Chosen:
-        return choose_execution(LoadedNetwork(self, description(), CPU, weight_bytes=0), PAIR, lambda: self.clock.now)
+    def chosen(self, precision: str = "float32") -> Chosen:
+        network = LoadedNetwork(self, description(precision=precision), CPU, weight_bytes=0)
+        return choose_execution(network, PAIR, lambda: self.clock.now)
 
 
 def test_the_faster_order_of_the_weights_is_chosen() -> None:
@@ -167,6 +183,47 @@ def test_the_faster_order_of_the_weights_is_chosen() -> None:
 def test_an_order_that_changes_the_results_is_not_chosen() -> None:
     assert Convolution(2.0, 1.0, error=4e-6).chosen().execution.channels_last
     assert not Convolution(2.0, 1.0, error=1e-5).chosen().execution.channels_last
+
+
+def test_a_lower_precision_is_tried_channels_last_even_where_that_does_not_pay_in_float32() -> None:
+    chosen = Convolution(1.0, 1.0, lower_gain=2.0).chosen("auto").execution
+    assert chosen.precision is Precision.BFLOAT16
+    assert chosen.channels_last
+
+
+def test_a_lower_precision_is_tried_in_the_other_order_where_only_that_runs() -> None:
+    found = Convolution(1.0, 1.0, stands_order=False).chosen("auto")
+    assert "bfloat16 is 1.00 times as fast" in found.reason
+
+
+class SharedRuns(list[bool]):
+    """What a network and its copies note of their runs."""
+
+    def __deepcopy__(self, memo: object) -> "SharedRuns":
+        return self
+
+
+class Noting(torch.nn.Module):
+    """Notes of each run of its modules whether its weights are channels last."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.convolution = torch.nn.Conv2d(3, 8, 3)
+        self.runs = SharedRuns()
+
+    def forward(self, x: Tensor) -> Tensor:
+        if not torch.jit.is_tracing():
+            self.runs.append(self.convolution.weight.is_contiguous(memory_format=torch.channels_last))
+        means: Tensor = self.convolution(x).mean((2, 3))
+        return means
+
+
+def test_orders_are_compared_in_the_form_that_is_run() -> None:
+    network = Noting().eval()
+    chosen = choose_execution(LoadedNetwork(network, description(), CPU, weight_bytes=0), PAIR, lambda: 0.0)
+    assert chosen.execution.frozen
+    assert network.runs
+    assert not any(network.runs)
 
 
 def test_the_network_that_was_loaded_stays_as_it_was() -> None:

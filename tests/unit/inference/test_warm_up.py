@@ -1,6 +1,7 @@
 """What a deployment reports of a network is what it takes, returns and stands."""
 
 import itertools
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -163,3 +164,17 @@ def test_ways_of_running_are_compared_on_the_cores_that_a_batch_has_on_a_busy_wo
     warm_up(LoadedNetwork(noting, description(), CPU, weight_bytes=0), 2, Lanes(count=2, cores=4))
     assert noting.threads[0] == 2
     assert torch.get_num_threads() == before
+
+
+def test_batches_on_one_core_are_timed_by_what_it_did_for_them() -> None:
+    """Whoever takes the core away meanwhile does not count; here, the network itself sleeps."""
+
+    def sleepy(x: torch.Tensor) -> torch.Tensor:
+        time.sleep(0.05)
+        return x.sum((2, 3))
+
+    on_one, on_two = (
+        warm_up(LoadedNetwork(sleepy, description(), CPU, weight_bytes=0), 1, Lanes(count=1, cores=cores)).report
+        for cores in (1, 2)
+    )
+    assert on_one["batch_milliseconds"]["1"] < 50 <= on_two["batch_milliseconds"]["1"]
