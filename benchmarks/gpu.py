@@ -17,7 +17,8 @@ import torch
 from benchmarks.gpu_figures import LARGEST_BATCH, NOTES, GpuFigures, LoadFigures, table, together
 from benchmarks.load import WARM
 from benchmarks.results import write_section
-from benchmarks.speed import execution_of, measure, push
+from benchmarks.speed import deployment_of, measure, push
+from benchmarks.speed_figures import Deployment
 from benchmarks.workload import BUILDERS, write_model_folder
 from tests.service import Service, running_service
 from workers.process_count import usable_cores
@@ -41,27 +42,28 @@ def settings_for(cores: int) -> dict[str, str]:
 
 def measure_network(network: str, folder: Path, seconds: float) -> list[GpuFigures]:
     """Measure a network through the service and bare, one after the other, with each way of decoding."""
-    builder, loads, executions = BUILDERS[network], dict[str, dict[str, LoadFigures]](), dict[str, tuple[str, str]]()
+    builder, loads, deployed = BUILDERS[network], dict[str, dict[str, LoadFigures]](), dict[str, Deployment]()
     with running_service(folder / "data", **settings_for(usable_cores())) as service:
         for decoding in DECODINGS:
             write_model_folder(builder, folder / decoding, decoding=decoding)
             spec_id = push(service, folder / decoding)
-            executions[decoding] = execution_of(service, spec_id)
+            deployed[decoding] = deployment_of(service, spec_id)
             loads[decoding] = {protocol: load(service, spec_id, protocol, seconds) for protocol in CLIENTS}
     return [
         GpuFigures(
             network,
-            ", ".join(executions[decoding]),
+            f"{deployed[decoding].precision}, {deployed[decoding].form}",
             decoding,
-            _pipeline(builder, *executions[decoding], decoding, seconds),
+            _pipeline(builder, deployed[decoding], decoding, seconds),
             loads[decoding],
         )
         for decoding in DECODINGS
     ]
 
 
-def _pipeline(builder: str, precision: str, form: str, decoding: str, seconds: float) -> dict[int, float]:
-    found = measure("benchmarks.pipeline", builder, precision, form, decoding, seconds, *PIPELINE_SIZES)
+def _pipeline(builder: str, deployed: Deployment, decoding: str, seconds: float) -> dict[int, float]:
+    way = (deployed.precision, deployed.form, decoding)
+    found = measure("benchmarks.pipeline", builder, *way, seconds, *PIPELINE_SIZES)
     return {int(size): rate for size, rate in found["images_per_second"].items()}
 
 

@@ -25,12 +25,13 @@ from benchmarks.speed_figures import (
     TUTORIAL,
     BareLoop,
     Comparison,
+    Deployment,
     Figures,
     Turn,
     contenders_table,
     targets_table,
 )
-from benchmarks.tuned import GRAPH, MODULES
+from benchmarks.tuned import MODULES
 from benchmarks.workload import BUILDERS, write_model_folder
 from cli.worker_environment import HEAP
 from config.settings import child_environment
@@ -57,14 +58,13 @@ def push(service: Service, folder: Path) -> int:
     return spec_id
 
 
-def execution_of(service: Service, spec_id: int) -> tuple[str, str]:
-    """Return the precision and the form that the deployment of a specification's network has chosen."""
+def deployment_of(service: Service, spec_id: int) -> Deployment:
+    """Return what the deployment of a specification's network has chosen."""
     with httpx.Client(base_url=f"{service.url}/v0.7", headers={"X-API-KEY": service.key}) as client:
         version = client.get("/recognition/versions").raise_for_status().json()["results"][-1]
         assert version["spec_id"] == spec_id
         network = client.get(f"/networks/{version['network_id']}").raise_for_status().json()
-        report = client.get(f"/tasks/{network['task_id']}").raise_for_status().json()["data"]
-    return report["precision"], GRAPH if report["frozen"] else MODULES
+        return Deployment(client.get(f"/tasks/{network['task_id']}").raise_for_status().json()["data"])
 
 
 def compare(name: str, folder: Path, seconds: float) -> Comparison:
@@ -74,16 +74,17 @@ def compare(name: str, folder: Path, seconds: float) -> Comparison:
     write_model_folder(builder, folder / "model")
     with running_service(folder / "data") as service:
         spec_id = push(service, folder / "model")
-        precision, form = execution_of(service, spec_id)
-    sweeps = {each: _bare_loop(builder, precision, each, seconds) for each in dict.fromkeys((form, MODULES))}
-    comparison = Comparison(name, precision, form, sweeps, [])
+        deployed = deployment_of(service, spec_id)
+    forms = dict.fromkeys((deployed.form, MODULES))
+    sweeps = {form: _bare_loop(builder, deployed.precision, form, seconds) for form in forms}
+    comparison = Comparison(name, deployed, sweeps, [])
     comparison.turns.extend(_turn(comparison, spec_id, folder, seconds) for _ in range(TURNS))
     return comparison
 
 
 def _turn(comparison: Comparison, spec_id: int, folder: Path, seconds: float) -> Turn:
     """Measure all once; next to each other what is compared: many clients here and there, lone images here and bare."""
-    builder, precision, form = BUILDERS[comparison.network], comparison.precision, comparison.form
+    builder, precision, form = BUILDERS[comparison.network], comparison.deployed.precision, comparison.form
     with litserve(builder, precision, form, comparison.sweeps[form].best_batch_size, folder) as url:
         synchronous = _loads("synchronous", (url, "none", 0), seconds, CLIENTS)
     with running_service(folder / "data") as service:
@@ -147,7 +148,8 @@ def run(seconds: float, networks: list[str]) -> str:
     plot_throughput(sweeps, FOLDER)
     plot_latency({each.network: each.loads for each in comparisons}, FOLDER)
     plot_stages({each.network: each.stages for each in comparisons}, FOLDER)
-    figures = f"{targets_table(comparisons)}\n\n{contenders_table(comparisons)}"
+    plans = "\n".join(f"- {each.network} was deployed as: {each.deployed}." for each in comparisons)
+    figures = f"{targets_table(comparisons)}\n\n{contenders_table(comparisons)}\n\n{plans}"
     plots = "\n\n".join(f"![{title}]({name}.png)" for name, title in PLOTS.items())
     body = f"640×480 JPEGs posted as multipart files.\n\n{figures}\n{NOTES}\n{plots}"
     write_section("speed", "Speed against a bare loop, LitServe, and Flask with Celery", body)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Any
 
-from benchmarks.tuned import MODULES
+from benchmarks.tuned import GRAPH, MODULES
 
 CLIENTS = (1, 16, 64)
 RECOQ, LITSERVE, TUTORIAL = "Recoq", "LitServe", "Flask + Celery"
@@ -57,18 +57,48 @@ class Turn:
 
 
 @dataclass(frozen=True)
+class Deployment:
+    """How Recoq runs a network, by the report of the deployment."""
+
+    report: dict[str, Any]
+
+    @property
+    def precision(self) -> str:
+        """What it computes in."""
+        return str(self.report["precision"])
+
+    @property
+    def form(self) -> str:
+        """Whether it is one graph."""
+        return GRAPH if self.report["frozen"] else MODULES
+
+    def __str__(self) -> str:
+        order = "NHWC" if self.report["channels_last"] else "NCHW"
+        lanes = "side by side" if self.report["side_by_side"] else "one at a time"
+        threads = self.report["threads"] or "all"
+        return (
+            f"{self.form} in {self.precision}, weights in {order} order, batches of up to "
+            f"{self.report['max_batch_size']} {lanes}, {threads} cores for a lone image"
+        )
+
+
+@dataclass(frozen=True)
 class Comparison:
     """One network in all turns.
 
-    ``form`` is that in which all contenders run the network, because the deployment of Recoq chose it; ``sweeps`` are
-    the bare loop in each form and in batches of all sizes, measured once. Turns measure it at its best size.
+    ``deployed`` tells how all contenders run the network, because the deployment of Recoq chose it; ``sweeps`` are the
+    bare loop in each form and in batches of all sizes, measured once. Turns measure it at its best size.
     """
 
     network: str
-    precision: str
-    form: str
+    deployed: Deployment
     sweeps: dict[str, BareLoop]
     turns: list[Turn]
+
+    @property
+    def form(self) -> str:
+        """The form in which all contenders run the network."""
+        return self.deployed.form
 
     def over_turns(self, figure: Callable[[Turn], float]) -> list[float]:
         """Return a figure of each turn, the smallest first."""
@@ -138,7 +168,8 @@ def _bare_line(each: Comparison, form: str) -> str:
     )
     lone = median(bare.lone_milliseconds for bare in bare_loops)
     what = f"bare loop of {form}, batches of {each.sweeps[form].best_batch_size}"
-    return f"| {each.network}, {each.precision} | {what} | lone: {lone:.1f} ms | | {rate:.1f} · **{ratio:.2f}** |"
+    network = f"{each.network}, {each.deployed.precision}"
+    return f"| {network} | {what} | lone: {lone:.1f} ms | | {rate:.1f} · **{ratio:.2f}** |"
 
 
 def _load_cell(each: Comparison, contender: str, clients: int) -> str:

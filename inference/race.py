@@ -17,6 +17,7 @@ Way = Callable[[], object]
 LEAST_TURNS = 3
 MOST_TURNS = 10
 ENOUGH_SECONDS = 1.0  # when the ways have taken so long in all, the turn is the last one
+FAR_BEHIND = 3.0  # times the seconds of the fastest way: where runs take so long, no chance makes that good
 
 
 def clock_for(threads: int | None) -> Clock:
@@ -31,15 +32,18 @@ def clock_for(threads: int | None) -> Clock:
 def race(ways: Sequence[Way], clock: Clock) -> list[float]:
     """Return the least seconds of each way, after a first run of each that does not count.
 
-    A way that raises NetworkError or torch.OutOfMemoryError leaves the race, and infinity is returned for it. A run
-    ends when its results are on the CPU, so a device has finished when the clock is read.
+    A way that raises NetworkError or torch.OutOfMemoryError leaves the race, and infinity is returned for it. One that
+    is ``FAR_BEHIND`` when the ways have taken ``ENOUGH_SECONDS`` leaves it with the seconds that it has. A run ends
+    when its results are on the CPU, so a device has finished when the clock is read.
     """
     running = {number for number, way in enumerate(ways) if _stands(way)}
     least = [inf] * len(ways)
     passed = 0.0
     for turn in range(MOST_TURNS):
-        if turn >= LEAST_TURNS and passed > ENOUGH_SECONDS:
-            break
+        if passed > ENOUGH_SECONDS:
+            if turn >= LEAST_TURNS:
+                break
+            running -= {number for number in running if least[number] > FAR_BEHIND * min(least)}
         for number in sorted(running):
             start = clock()
             if not _stands(ways[number]):

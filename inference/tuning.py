@@ -65,7 +65,8 @@ def choose_execution(network: LoadedNetwork, samples: Sequence[Sample], clock: C
     if asked is not Precision.AUTO and not isinstance(network.module, nn.Module):
         return Chosen(plain, prepared_copy(network, plain), _ASKED)
     contest = _Contest(network, samples, clock)
-    best = contest.of_orders(contest.of_graphs(contest.of_recordings(contest.as_loaded(plain))))
+    recorded = contest.of_recordings(contest.as_loaded(plain))
+    best = contest.of_forms(recorded, recorded)
     return contest.of_precisions(best) if asked is Precision.AUTO else Chosen(best.execution, best.network, _ASKED)
 
 
@@ -101,34 +102,25 @@ class _Contest:
         recorded = self._tried(replace(run.execution, recorded=True), run)
         return self._faster(run, recorded, GRAPH_LEAST_GAIN)
 
-    def of_graphs(self, modules: _Entry) -> _Entry:
-        """Return the network as a frozen graph, if it can be one and is not slower for it.
+    def of_forms(self, run: _Entry, reference: _Entry) -> _Entry:
+        """Return the network in the form and the order of weights that are fastest and give the reference's results.
 
-        On a GPU only if its batches are recorded: TorchScript compiles it there, for one size of batch after another.
+        All are timed together: in one order of weights, a graph may take as long as the modules that it leaves far
+        behind in the other one. On a GPU it is tried only if batches are recorded: TorchScript compiles it there, for
+        one size of batch after another.
         """
-        if modules.network.device.type == "cuda" and not modules.network.is_recorded:
-            return modules
-        graph = self._tried(replace(modules.execution, frozen=True), modules)
-        return self._faster(modules, graph, GRAPH_LEAST_GAIN)
-
-    def of_orders(self, run: _Entry) -> _Entry:
-        """Return the faster order of the weights, in the form that is to be run: a graph gains more by it."""
-        if not has_convolutions(self._loaded):
+        may_freeze = run.network.device.type != "cuda" or run.network.is_recorded
+        forms, orders = dict.fromkeys((may_freeze, False)), dict.fromkeys((False, has_convolutions(self._loaded)))
+        ways = [replace(run.execution, frozen=frozen, channels_last=last) for frozen, last in product(forms, orders)]
+        tried = [run if way == run.execution else self._tried(way, reference) for way in ways]
+        entries = [entry for entry in tried if entry is not None]
+        if len(entries) == 1:
             return run
-        return self._faster(run, self._tried(replace(run.execution, channels_last=True), run), ORDER_LEAST_GAIN)
-
-    def of_layouts(self, run: _Entry, reference: _Entry) -> _Entry:
-        """Return the network in the order of weights and the form that are fastest in its precision, on a GPU.
-
-        There they may be others than in float32.
-        """
-        if run.network.device.type != "cuda":
+        seconds = self._seconds(*entries)
+        if seconds[entries.index(run)] == inf:  # a graph may run what the network itself refuses
             return run
-        for channels_last, frozen in product((False, True), {False, run.execution.recorded}):
-            other = replace(run.execution, channels_last=channels_last, frozen=frozen)
-            if other != run.execution:
-                run = self._faster(run, self._tried(other, reference), ORDER_LEAST_GAIN)
-        return run
+        best = min(zip(seconds, entries, strict=True), key=lambda each: each[0] * _least_gain(each[1].execution))
+        return best[1]
 
     def of_precisions(self, exact: _Entry) -> Chosen:
         """Return the fastest of the lower precisions, or what was found for float32."""
@@ -144,7 +136,9 @@ class _Contest:
             return Chosen(exact.execution, exact.network, f"Nothing faster agrees with it: {facts}.")
         fastest = lower[best]
         del found, lower  # their copies of the weights
-        chosen = self.of_layouts(fastest, exact)
+        chosen = fastest
+        if fastest.network.device.type == "cuda":  # there they may be others than in float32
+            chosen = self.of_forms(fastest, exact)
         return Chosen(
             chosen.execution,
             chosen.network,
@@ -187,6 +181,12 @@ class _Contest:
 
     def _seconds(self, *entries: _Entry) -> list[float]:
         return race([partial(entry.network.run, self._batch) for entry in entries], self._clock)
+
+
+def _least_gain(execution: Execution) -> float:
+    """Return how many times as fast as modules with their weights as loaded a network has to be in this way."""
+    gain_of_order = ORDER_LEAST_GAIN if execution.channels_last else 1.0
+    return gain_of_order * (GRAPH_LEAST_GAIN if execution.frozen else 1.0)
 
 
 def _fact(precision: Precision, gain: float) -> str:

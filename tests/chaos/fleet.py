@@ -118,7 +118,8 @@ class Fleet:
         wait_for_redis(self.launch.url)
 
     def add_worker(self) -> Process:
-        worker = self.process("workers", f"worker-{len(self.workers)}")
+        # By the command that operators use: it says to the libraries of a worker what they must not guess.
+        worker = self.process("cli", f"worker-{len(self.workers)}", "worker")
         worker.start()
         self.workers.append(worker)
         return worker

@@ -9,11 +9,22 @@ from benchmarks.speed_figures import (
     TUTORIAL,
     BareLoop,
     Comparison,
+    Deployment,
     Turn,
     contenders_table,
     targets_table,
 )
 
+DEPLOYED = Deployment(
+    {
+        "precision": "float32",
+        "frozen": True,
+        "channels_last": True,
+        "side_by_side": True,
+        "threads": 2,
+        "max_batch_size": 8,
+    }
+)
 SWEEPS = {"graph": BareLoop(70, {1: 9.0, 8: 12.0}), "modules": BareLoop(80, {1: 8.0, 4: 9.0})}
 
 
@@ -34,7 +45,7 @@ def turn(speed: float, recoq: float) -> Turn:
 
 
 def test_turns_of_a_machine_that_changes_its_speed_give_the_same_ratios() -> None:
-    comparison = Comparison("A", "float32", "graph", SWEEPS, [turn(1, 1.0), turn(0.5, 1.2), turn(2, 0.9)])
+    comparison = Comparison("A", DEPLOYED, SWEEPS, [turn(1, 1.0), turn(0.5, 1.2), turn(2, 0.9)])
     targets = targets_table([comparison]).splitlines()[-1]
     assert targets.startswith(
         "| A | **1.25** (1.12 to 1.50) | **1.00** (0.90 to 1.20), graph | **1.25** (1.12 to 1.50)"
@@ -44,7 +55,13 @@ def test_turns_of_a_machine_that_changes_its_speed_give_the_same_ratios() -> Non
 
 
 def test_contenders_stand_beside_the_bare_loops() -> None:
-    lines = contenders_table([Comparison("A", "float32", "graph", SWEEPS, [turn(1, 1.0)])]).splitlines()
+    lines = contenders_table([Comparison("A", DEPLOYED, SWEEPS, [turn(1, 1.0)])]).splitlines()
     assert lines[2] == "| A, float32 | bare loop of graph, batches of 8 | lone: 70.0 ms | | 10.0 · **1.00** |"
     assert lines[3] == "| A, float32 | bare loop of modules, batches of 4 | lone: 80.0 ms | | 8.0 · **0.80** |"
     assert lines[4].startswith("| | Recoq | 10.0 · **1.00** · 77, 154 |")
+
+
+def test_what_was_deployed_is_told() -> None:
+    assert str(DEPLOYED) == (
+        "graph in float32, weights in NHWC order, batches of up to 8 side by side, 2 cores for a lone image"
+    )

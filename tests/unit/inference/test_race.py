@@ -47,6 +47,19 @@ def test_short_runs_have_more_turns() -> None:
     assert len(course.runs) == 1 + MOST_TURNS
 
 
+def test_who_is_far_behind_in_long_runs_is_not_waited_for() -> None:
+    course = Course()
+    ways = [course.way("fast", 0.2), course.way("slow", 0.7), course.way("near", 0.5)]
+    assert race(ways, course.clock) == pytest.approx([0.2, 0.7, 0.5])
+    assert [course.runs.count(name) for name in ("fast", "slow", "near")] == [1 + LEAST_TURNS, 2, 1 + LEAST_TURNS]
+
+
+def test_in_short_runs_who_is_far_behind_may_have_been_disturbed() -> None:
+    course = Course()
+    disturbed = course.way("disturbed", 0.01, 0.09, 0.01)
+    assert race([course.way("a", 0.02), disturbed], course.clock) == pytest.approx([0.02, 0.01])
+
+
 @pytest.mark.parametrize("error", [NetworkError("no"), torch.OutOfMemoryError()])
 @pytest.mark.parametrize("first_runs", [0, 2])
 def test_a_way_that_fails_leaves_the_race(error: Exception, first_runs: int) -> None:

@@ -2,7 +2,6 @@
 
 import itertools
 import warnings
-from collections.abc import Callable
 
 import pytest
 import torch
@@ -14,6 +13,7 @@ from inference.frozen_graph import keeps_nothing
 from inference.lanes import Lanes
 from inference.loaded_network import LoadedNetwork, Sample
 from inference.sharing import ONE_AT_A_TIME, Sharing, choose_sharing
+from tests.unit.inference.clocks import clock_of, ticking
 from tests.unit.inference.seeded_networks import CPU, description, images
 
 PAIR: list[Sample] = [(image,) for image in images(2)]
@@ -65,16 +65,6 @@ def frozen(module: nn.Module) -> LoadedNetwork:
     network = prepared_copy(plain, Execution(frozen=True))
     assert network.is_frozen
     return network
-
-
-def clock_of(*seconds: float) -> Callable[[], float]:
-    """A clock that finds what is timed to take so long, one after the other."""
-    return iter([instant for taken in seconds for instant in (0.0, taken)]).__next__
-
-
-def ticking() -> Callable[[], float]:
-    """A clock that finds everything to take one second."""
-    return itertools.count().__next__
 
 
 @pytest.mark.parametrize(("module", "keeps"), [(Stateless, False), (Counting, True), (Overwriting, True)])

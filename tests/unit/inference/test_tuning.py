@@ -7,10 +7,12 @@ import torch
 from torch import Tensor
 
 from inference.batch_timing import BatchTiming, best_batch_size, time_batches
-from inference.execution import PLAIN
+from inference.execution import PLAIN, Execution
 from inference.loaded_network import LoadedNetwork
 from inference.network import Precision
+from inference.race import LEAST_TURNS
 from inference.tuning import Chosen, choose_execution
+from tests.unit.inference.clocks import clock_of
 from tests.unit.inference.seeded_networks import CPU, description, images
 
 PAIR = [(image,) for image in images(2)]
@@ -196,34 +198,24 @@ def test_a_lower_precision_is_tried_in_the_other_order_where_only_that_runs() ->
     assert "bfloat16 is 1.00 times as fast" in found.reason
 
 
-class SharedRuns(list[bool]):
-    """What a network and its copies note of their runs."""
-
-    def __deepcopy__(self, memo: object) -> "SharedRuns":
-        return self
-
-
-class Noting(torch.nn.Module):
-    """Notes of each run of its modules whether its weights are channels last."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.convolution = torch.nn.Conv2d(3, 8, 3)
-        self.runs = SharedRuns()
-
-    def forward(self, x: Tensor) -> Tensor:
-        if not torch.jit.is_tracing():
-            self.runs.append(self.convolution.weight.is_contiguous(memory_format=torch.channels_last))
-        means: Tensor = self.convolution(x).mean((2, 3))
-        return means
-
-
-def test_orders_are_compared_in_the_form_that_is_run() -> None:
-    network = Noting().eval()
-    chosen = choose_execution(LoadedNetwork(network, description(), CPU, weight_bytes=0), PAIR, lambda: 0.0)
-    assert chosen.execution.frozen
-    assert network.runs
-    assert not any(network.runs)
+@pytest.mark.parametrize(
+    ("graph", "graph_channels_last", "modules", "modules_channels_last", "chosen"),
+    [
+        (1.0, 1.0, 1.0, 1.0, Execution(frozen=True)),
+        (1.1, 0.5, 1.0, 0.9, Execution(frozen=True, channels_last=True)),  # in the order as loaded it would have lost
+        (1.1, 1.1, 1.0, 0.9, Execution(channels_last=True)),
+        (1.04, 1.04, 1.0, 1.0, Execution(frozen=True)),  # it spares busy workers more than that
+        (1.1, 1.1, 1.0, 0.99, Execution()),
+    ],
+)
+def test_form_and_order_are_chosen_together(
+    graph: float, graph_channels_last: float, modules: float, modules_channels_last: float, chosen: Execution
+) -> None:
+    clock = clock_of(*[graph, graph_channels_last, modules, modules_channels_last] * LEAST_TURNS)
+    network = LoadedNetwork(torch.nn.Conv2d(3, 8, 3).eval(), description(), CPU, weight_bytes=0)
+    found = choose_execution(network, PAIR, clock)
+    assert found.execution == chosen
+    assert found.network.is_frozen is chosen.frozen
 
 
 def test_the_network_that_was_loaded_stays_as_it_was() -> None:
