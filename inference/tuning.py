@@ -1,7 +1,7 @@
 """Finds, by timing, how a network gives most images per second: order of weights, graph, and precision.
 
-Called by the warm-up when a network is deployed. Timings are wall-clock minima of few runs, in turns: good to some
-percent, which is why nothing that costs something is chosen for a smaller difference than that.
+Called by the warm-up when a network is deployed. Timings are minima of few runs, in turns: good to some percent, which
+is why nothing that costs something is chosen for a smaller difference than that.
 """
 
 from collections.abc import Sequence
