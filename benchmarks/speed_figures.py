@@ -75,10 +75,11 @@ class Deployment:
     def __str__(self) -> str:
         order = "NHWC" if self.report["channels_last"] else "NCHW"
         lanes = "side by side" if self.report["side_by_side"] else "one at a time"
-        threads = self.report["threads"] or "all"
+        threads = self.report["threads"]
+        cores = "all cores" if threads is None else f"{threads} core{'s' * (threads > 1)}"
         return (
             f"{self.form} in {self.precision}, weights in {order} order, batches of up to "
-            f"{self.report['max_batch_size']} {lanes}, {threads} cores for a lone image"
+            f"{self.report['max_batch_size']} {lanes}, {cores} for a lone image"
         )
 
 

@@ -65,3 +65,8 @@ def test_what_was_deployed_is_told() -> None:
     assert str(DEPLOYED) == (
         "graph in float32, weights in NHWC order, batches of up to 8 side by side, 2 cores for a lone image"
     )
+    plain = {"frozen": False, "channels_last": False, "side_by_side": False, "threads": None}
+    assert str(Deployment({**DEPLOYED.report, **plain})) == (
+        "modules in float32, weights in NCHW order, batches of up to 8 one at a time, all cores for a lone image"
+    )
+    assert str(Deployment({**DEPLOYED.report, "threads": 1})).endswith(", 1 core for a lone image")
