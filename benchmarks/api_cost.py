@@ -19,8 +19,9 @@ from typing import Any
 import httpx
 import psutil
 
+from benchmarks.photos import jpegs
 from benchmarks.results import write_section
-from benchmarks.workload import PREPROCESSING, jpegs
+from benchmarks.workload import PREPROCESSING
 from cli.redis_server import free_loopback_port, prepare_redis, wait_for_redis
 from store.accounts import Accounts
 from store.database import Database

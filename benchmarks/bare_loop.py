@@ -14,8 +14,8 @@ import time
 
 from torch import Tensor
 
+from benchmarks.photos import jpegs
 from benchmarks.tuned import TunedNetwork
-from benchmarks.workload import jpegs
 
 BATCH_SIZES = (1, 2, 4, 8, 16, 32)
 QUEUED_BATCHES = 2

@@ -12,8 +12,8 @@ from pathlib import Path
 import psutil
 
 from benchmarks.api_cost import RunningApi, running_api
+from benchmarks.photos import IMAGE_COUNT, jpegs
 from benchmarks.results import write_section
-from benchmarks.workload import IMAGE_COUNT, jpegs
 
 ITEMS = 256
 TURNS = 5

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from benchmarks.workload import IMAGE_COUNT
+from benchmarks.photos import IMAGE_COUNT
 
 LARGEST_BATCH = 64
 TARGET_RATE = 6127

@@ -14,7 +14,7 @@ import time
 from typing import Any, ClassVar
 
 from benchmarks.lean_client import LeanClient
-from benchmarks.workload import jpegs
+from benchmarks.photos import jpegs
 
 FIRST_POLL_SECONDS = 0.002
 LONGEST_POLL_SECONDS = 0.2

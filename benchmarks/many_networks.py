@@ -23,11 +23,12 @@ from safetensors.torch import save_file
 from torchvision.models import get_model
 
 from benchmarks.load import WARM_UP_SECONDS
+from benchmarks.photos import jpegs
 from benchmarks.results import write_section
 from benchmarks.scaling_figures import ManyNetworks, Turns, networks_table
 from benchmarks.speed import measure as run_module
 from benchmarks.speed import push
-from benchmarks.workload import PREPROCESSING, jpegs
+from benchmarks.workload import PREPROCESSING
 from tests.service import Service, running_service, service_environment
 
 BUILDER = "resnet18"

@@ -19,8 +19,8 @@ from torch import Tensor
 from torchvision.io import ImageReadMode, decode_jpeg
 from torchvision.transforms.v2 import functional
 
+from benchmarks.photos import jpegs
 from benchmarks.tuned import SIDE, TunedNetwork
-from benchmarks.workload import jpegs
 from workers.process_count import usable_cores
 
 EXACT = "EXACT"
@@ -71,9 +71,8 @@ def decode_on_device(network: TunedNetwork, images: list[bytes]) -> Tensor:
     """Return a batch of pixels on the GPU, where they have arrived."""
     encoded = [torch.frombuffer(bytearray(image), dtype=torch.uint8) for image in images]
     with torch.cuda.stream(_stream()):
-        pixels = decode_jpeg(encoded, ImageReadMode.RGB, network.device)
-        resized = [functional.resize(image, [SIDE, SIDE], antialias=True) for image in pixels]
-        batch = torch.stack([image.permute(1, 2, 0) for image in resized]).permute(0, 3, 1, 2)
+        pixels = torch.stack(decode_jpeg(encoded, ImageReadMode.RGB, network.device))
+        batch = functional.resize(pixels, [SIDE, SIDE], antialias=True).contiguous(memory_format=torch.channels_last)
         torch.cuda.current_stream().synchronize()
     return batch
 

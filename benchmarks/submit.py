@@ -13,9 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from benchmarks.photos import jpegs
 from benchmarks.results import write_section
 from benchmarks.speed import measure, push
-from benchmarks.workload import BUILDERS, jpegs, write_model_folder
+from benchmarks.workload import BUILDERS, write_model_folder
 from tests.service import Service, running_service
 
 ROUNDS = 2

@@ -1,19 +1,13 @@
-"""What every contender works on: seeded JPEGs of one size, and networks with seeded weights as model folders."""
+"""The networks that every contender runs: torchvision's, with seeded weights, as model folders."""
 
-import io
 import json
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 import torchvision
-from PIL import Image
 from safetensors.torch import save_file
 
-WIDTH, HEIGHT = 640, 480
-IMAGE_COUNT = 64
-JPEG_QUALITY = 90
 LABEL_COUNT = 1000
 BUILDERS = {"ResNet-50": "resnet50", "MobileNetV3-small": "mobilenet_v3_small"}
 
@@ -35,22 +29,6 @@ PREPROCESSING: dict[str, Any] = {
     "batched_output": True,
     "precision": "auto",
 }
-
-
-def jpegs() -> list[bytes]:
-    """Return photo-like images: smooth shapes with fine noise, about 100 kB each."""
-    random = np.random.default_rng(0)
-    return [_jpeg(random) for _ in range(IMAGE_COUNT)]
-
-
-def _jpeg(random: np.random.Generator) -> bytes:
-    coarse = Image.fromarray(random.integers(0, 255, (12, 16, 3), np.uint8)).resize(
-        (WIDTH, HEIGHT), Image.Resampling.BICUBIC
-    )
-    noisy = np.asarray(coarse, np.int16) + random.integers(-12, 12, (HEIGHT, WIDTH, 3), np.int16)
-    buffer = io.BytesIO()
-    Image.fromarray(noisy.clip(0, 255).astype(np.uint8)).save(buffer, "JPEG", quality=JPEG_QUALITY)
-    return buffer.getvalue()
 
 
 def build_network(builder: str) -> torch.nn.Module:

@@ -1,6 +1,8 @@
 """Chooses the device that a worker runs its networks on, and says how it is."""
 
+import ctypes
 import gc
+import logging
 import platform
 from dataclasses import dataclass
 from typing import Any
@@ -9,6 +11,11 @@ import psutil
 import torch
 
 from inference.errors import reason_of
+
+logger = logging.getLogger(__name__)
+
+_DRIVER = "libcuda.so.1"
+_SLEEP_WHILE_WAITING = 0x04  # CU_CTX_SCHED_BLOCKING_SYNC
 
 
 class DeviceError(Exception):
@@ -43,6 +50,27 @@ def choose_device(wanted: str) -> torch.device:
     if device.type == "cuda" and (device.index or 0) >= gpu_count:
         raise DeviceError(f"The device {wanted} is not there: this machine has {gpu_count} usable GPU(s).")
     return device
+
+
+def wait_asleep(device: torch.device) -> None:
+    """Have the threads of this process sleep while they wait for a GPU; to be called before it is used.
+
+    By itself, the driver has them ask again and again, also in libraries that wait on their own, such as the decoder of
+    JPEGs. Where several processes share a GPU, that takes a core from each while it computes for another one.
+    (CUDA Driver API, ``cuDevicePrimaryCtxSetFlags``.)
+    """
+    handle = ctypes.c_int()
+    try:
+        driver = ctypes.CDLL(_DRIVER)
+        failed = (
+            driver.cuInit(0)
+            or driver.cuDeviceGet(ctypes.byref(handle), device.index or 0)
+            or driver.cuDevicePrimaryCtxSetFlags_v2(handle, _SLEEP_WHILE_WAITING)
+        )
+    except (OSError, AttributeError) as error:  # a driver of another maker, or of another time
+        failed = error
+    if failed:
+        logger.warning("Threads that wait for %s stay awake, which takes cores: %s.", device, failed)
 
 
 def wake(device: torch.device) -> None:

@@ -9,8 +9,8 @@ The worker's threads call it for what :func:`decodes_on_device` allows, and deco
 """
 
 import threading
-from collections import deque
-from collections.abc import Callable, Sequence
+from collections import defaultdict, deque
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
@@ -22,15 +22,13 @@ from torch import Tensor
 from inference.errors import DeviceLostError, InferenceError, reason_of
 from inference.images import EncodedImage, decode_jpegs
 from inference.network import Decoding, ImageSpec
-from inference.preprocess import Prepared
+from inference.preprocess import Prepared, prepare_alike
 from inference.regions import Region
 from inference.stacking import wait_for
 
 MOST_AT_ONCE = 64
-MOST_PIXELS_AT_ONCE = 50_000_000  # 150 MB, unless one image has more; its resize takes 12 bytes for each pixel of it
-
-Prepare = Callable[[Tensor], Prepared]
-"""Makes the input of a network, in pixels, of a decoded image, on the device where that is."""
+MOST_PIXELS_AT_ONCE = 50_000_000  # 150 MB, unless one image has more
+MOST_PIXELS_RESIZED_AT_ONCE = 10_000_000  # likewise; to resize takes 15 bytes for each pixel
 
 
 def decodes_on_device(image: EncodedImage, region: Region, spec: ImageSpec) -> bool:
@@ -50,7 +48,8 @@ def decodes_on_device(image: EncodedImage, region: Region, spec: ImageSpec) -> b
 class _Job:
     encoded: Tensor
     pixels: int
-    prepare: Prepare
+    region: Region
+    spec: ImageSpec
     future: "Future[Prepared | None]" = field(default_factory=Future)
 
 
@@ -71,13 +70,13 @@ class DeviceDecoder:
         self._thread = threading.Thread(target=self._serve, name="device-decoder", daemon=True)
         self._thread.start()
 
-    def submit(self, image: EncodedImage, prepare: Prepare) -> "Future[Prepared | None]":
-        """Return the future of what ``prepare`` makes of the decoded image; None if the device cannot decode it.
+    def submit(self, image: EncodedImage, region: Region, spec: ImageSpec) -> "Future[Prepared | None]":
+        """Return the future of an input of a network, in pixels, on the device; None if that cannot decode the image.
 
-        The future fails with whatever ``prepare`` raises, and with DeviceLostError when the device failed in a way that
-        only a new process gets over.
+        The future fails with whatever ``prepare_image`` raises, and with DeviceLostError when the device failed in a
+        way that only a new process gets over.
         """
-        job = _Job(image.encoded(), image.width * image.height, prepare)
+        job = _Job(image.encoded(), image.width * image.height, region, spec)
         with self._changed:
             if self._closed:
                 job.future.set_result(None)
@@ -142,28 +141,42 @@ class DeviceDecoder:
             self._hand_over(jobs, images)
 
     def _hand_over(self, jobs: Sequence[_Job], images: Sequence[Tensor]) -> None:
-        outcomes = [_outcome(job.prepare, image) for job, image in zip(jobs, images, strict=True)]
+        outcomes = list(_outcomes(jobs, images))
         try:
             wait_for(self._device)
         except torch.AcceleratorError as error:
-            outcomes = [DeviceLostError(reason_of(error))] * len(jobs)
-        for job, outcome in zip(jobs, outcomes, strict=True):
+            outcomes = [(job, DeviceLostError(reason_of(error))) for job in jobs]
+        for job, outcome in outcomes:
             if isinstance(outcome, Exception):
                 job.future.set_exception(outcome)
             else:
                 job.future.set_result(outcome)
 
 
-def _outcome(prepare: Prepare, image: Tensor) -> Prepared | Exception | None:
+def _outcomes(jobs: Sequence[_Job], images: Sequence[Tensor]) -> Iterator[tuple[_Job, Prepared | Exception | None]]:
+    """Prepare decoded images; those that are alike together, since the device does that as fast as one of them."""
+    groups = defaultdict[object, list[tuple[_Job, Tensor]]](list)
+    for job, image in zip(jobs, images, strict=True):
+        groups[job.region, job.spec, image.shape].append((job, image))
+    for group in groups.values():
+        height, width = group[0][1].shape[-2:]
+        most = max(1, MOST_PIXELS_RESIZED_AT_ONCE // (height * width))
+        for start in range(0, len(group), most):
+            members, alike = zip(*group[start : start + most], strict=True)
+            yield from zip(members, _prepared(alike, members[0].region, members[0].spec), strict=True)
+
+
+def _prepared(images: Sequence[Tensor], region: Region, spec: ImageSpec) -> Sequence[Prepared | Exception | None]:
+    """Return what becomes of images of one size, which is the same of all."""
     try:
-        return prepare(image)
+        return prepare_alike(images, region, spec)
     except torch.OutOfMemoryError:
-        return None
+        return [None] * len(images)
     except torch.AcceleratorError as error:
-        return DeviceLostError(reason_of(error))
-    except InferenceError as error:  # the task's, whose thread waits for it
-        return error
+        return [DeviceLostError(reason_of(error))] * len(images)
+    except InferenceError as error:  # the tasks', whose threads wait for it
+        return [error] * len(images)
     except RuntimeError:  # a GPU does not resize to a hundredth of the size
-        return None
+        return [None] * len(images)
     except Exception as error:
-        return error
+        return [error] * len(images)

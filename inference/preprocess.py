@@ -5,7 +5,8 @@ equal, bit for bit, those of a script of ``torchvision.transforms.v2.functional`
 image was decoded at a reduced size.
 """
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -70,8 +71,8 @@ def prepare_image(
     """Cut, resize, lay out, convert and normalise one image.
 
     Args:
-        image: uint8 RGB ``(3, height, width)``, as ``decode_image`` returns it; it is not changed. On a GPU, it has to
-            be left ``as_pixels``.
+        image: uint8 RGB ``(3, height, width)``, as ``decode_image`` returns it; it is not changed. On a GPU, or with
+            further dimensions before these, it has to be left ``as_pixels``.
         region: what of the image to use.
         spec: the network's input.
         mean_image: the values of ``spec.mean_file``: float32, HWC, broadcast over the input.
@@ -93,15 +94,32 @@ def prepare_image(
     fit = fit_of(crop.width, crop.height, spec.resize_type, spec.target_size)
     pixels = _lay_out(_resize(pixels, fit, spec.interpolation, box), fit)
     pixels = _convert_channels(pixels, spec.color_channels)
-    order = _PERMUTATIONS[spec.dimension_order]
     return Prepared(
-        tensor=_packed(pixels).permute(order)
+        tensor=_ordered(_packed(pixels), spec)
         if as_pixels
-        else normalise(pixels, spec, mean_image).permute(order).contiguous(),
+        else _ordered(normalise(pixels, spec, mean_image), spec).contiguous(),
         placement=Placement.of(crop, fit, image_width, image_height),
         input_width=fit.canvas_width,
         input_height=fit.canvas_height,
     )
+
+
+def prepare_alike(images: Sequence[Tensor], region: Region, spec: ImageSpec) -> list[Prepared]:
+    """Prepare images of one size, and leave them as pixels, as ``prepare_image`` does one by one.
+
+    On a GPU it takes hardly longer for all than for one.
+
+    Args:
+        images: uint8 RGB ``(3, height, width)`` each, on one device.
+        region: what of each image to use: all, or a box.
+        spec: the network's input.
+
+    Raises:
+        ImageError: when the images are so elongated that they cannot be resized.
+    """
+    stacked = images[0][None] if len(images) == 1 else torch.stack(tuple(images))
+    prepared = prepare_image(stacked, region, spec, as_pixels=True)
+    return [replace(prepared, tensor=tensor) for tensor in prepared.tensor]
 
 
 def _resize(pixels: Tensor, fit: Fit, interpolation: Interpolation, box: Box | None) -> Tensor:
@@ -129,13 +147,13 @@ def _resize_box(pixels: Tensor, box: Box, fit: Fit, interpolation: Interpolation
 def _lay_out(resized: Tensor, fit: Fit) -> Tensor:
     """Cut what sticks out of the canvas, or lay the image on white where the canvas is larger."""
     left, top = max(0, -fit.offset_x), max(0, -fit.offset_y)
-    resized = resized[:, top : top + fit.canvas_height, left : left + fit.canvas_width]
+    resized = resized[..., top : top + fit.canvas_height, left : left + fit.canvas_width]
     height, width = resized.shape[-2:]
     if (height, width) == (fit.canvas_height, fit.canvas_width):
         return resized
-    canvas = resized.new_full((3, fit.canvas_height, fit.canvas_width), _WHITE)
+    canvas = resized.new_full((*resized.shape[:-2], fit.canvas_height, fit.canvas_width), _WHITE)
     x, y = max(0, fit.offset_x), max(0, fit.offset_y)
-    canvas[:, y : y + height, x : x + width] = resized
+    canvas[..., y : y + height, x : x + width] = resized
     return canvas
 
 
@@ -144,9 +162,15 @@ def _convert_channels(pixels: Tensor, channels: ColorChannels) -> Tensor:
     if channels is ColorChannels.L:
         gray: Tensor = transforms.rgb_to_grayscale(pixels)
         return gray
-    return pixels.flip(0) if channels is ColorChannels.BGR else pixels
+    return pixels.flip(-3) if channels is ColorChannels.BGR else pixels
 
 
 def _packed(pixels: Tensor) -> Tensor:
     """Return pixels whose memory is theirs alone, channels last as decoders give them."""
-    return pixels.permute(1, 2, 0).contiguous().permute(2, 0, 1)
+    return pixels.movedim(-3, -1).contiguous().movedim(-1, -3)
+
+
+def _ordered(pixels: Tensor, spec: ImageSpec) -> Tensor:
+    """Return the dimensions of an image, ``(channels, height, width)``, in the network's order."""
+    before = pixels.ndim - 3
+    return pixels.permute(*range(before), *(before + each for each in _PERMUTATIONS[spec.dimension_order]))

@@ -68,7 +68,8 @@ WHOLE_IMAGE = Region()
 def cut(image: Tensor, region: Region) -> tuple[Tensor, Crop]:
     """Return the pixels ``(3, h, w)`` of a region of ``image`` ``(3, height, width)``, and where they were.
 
-    The result is a view of ``image`` unless a polygon whitens what lies around it. A region has a pixel at least.
+    The result is a view of ``image`` unless a polygon whitens what lies around it. A region has a pixel at least. Of
+    several images at once, ``(n, 3, height, width)``, the foreground cannot be looked for.
 
     Raises:
         ImageError: when a polygon has too many points.
@@ -101,7 +102,7 @@ def crop_of(bbox: BBox | None, width: int, height: int) -> Crop:
 
 
 def _view(image: Tensor, crop: Crop) -> Tensor:
-    return image[:, crop.top : crop.top + crop.height, crop.left : crop.left + crop.width]
+    return image[..., crop.top : crop.top + crop.height, crop.left : crop.left + crop.width]
 
 
 def _pixel_range(low: float, high: float, size: int) -> tuple[int, int]:

@@ -8,10 +8,10 @@ import torch
 from config.queues import TaskKind
 from config.settings import MEBIBYTE, Settings
 from inference.batcher import Batcher
-from inference.device import choose_device, compute_in_full_float32, wake
+from inference.device import choose_device, compute_in_full_float32, wait_asleep, wake
 from inference.device_decoding import DeviceDecoder
 from inference.free_memory import cache_budget
-from inference.lanes import Lanes
+from inference.lanes import Lanes, use_threads
 from inference.loader import LoadedNetwork
 from inference.model_cache import ModelCache
 from store.backlog import BacklogLimits
@@ -68,6 +68,9 @@ def assemble(settings: Settings, worker_name: str) -> WorkerParts:
     """
     compute_in_full_float32()
     device = choose_device(settings.device)
+    if device.type == "cuda":
+        wait_asleep(device)
+        use_threads(1)  # beside a GPU only pixels are copied; helpers would take the cores of the threads that decode
     wake(device)
     redis = connect(settings.redis_url)
     telemetry = Telemetry(redis)

@@ -67,7 +67,7 @@ class ImageInputs:
         """Have the device decode an image, if it may; return None if it may not or cannot."""
         if self._decoder is None or not network.normalises(spec) or not decodes_on_device(image, region, spec):
             return None
-        future = self._decoder.submit(image, lambda pixels: prepare_image(pixels, region, spec, as_pixels=True))
+        future = self._decoder.submit(image, region, spec)
         yield future
         found = future.result()
         stopwatch.lap(Stage.DECODE)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import httpx
 
-from benchmarks.workload import jpegs
+from benchmarks.photos import jpegs
 from cli.redis_server import free_loopback_port, prepare_redis, wait_for_redis
 from cli.worker_environment import HEAP
 from config.settings import child_environment

@@ -1,6 +1,6 @@
 """What the tests of the GPU share."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -17,6 +17,13 @@ NEEDS_GPU = [
     pytest.mark.gpu,
     pytest.mark.skipif(not torch.cuda.is_available(), reason="needs an NVIDIA GPU"),
 ]
+
+
+def needs_gpu(test: Callable[..., None]) -> Callable[..., None]:
+    """Mark one test, where not all of its module need a GPU."""
+    for mark in NEEDS_GPU:
+        test = mark(test)
+    return test
 
 
 def recorded_network(folder: Path) -> LoadedNetwork:

@@ -5,8 +5,8 @@ The decoder is that of the CPU here, which is called in the same way; ``test_gpu
 
 import threading
 import time
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -18,8 +18,8 @@ from inference import device_decoding
 from inference.device_decoding import DeviceDecoder, decodes_on_device
 from inference.errors import DeviceLostError, ImageError
 from inference.images import EncodedImage, ImageLimits, decode_image, decode_jpegs, open_image
-from inference.network import Decoding
-from inference.preprocess import Prepared, prepare_image
+from inference.network import Decoding, ImageSpec, ResizeType, TargetSize
+from inference.preprocess import Prepared, prepare_alike, prepare_image
 from inference.regions import WHOLE_IMAGE, BBox, Point, Region
 from tests.unit.inference.jpegs import damaged, photo
 from tests.unit.inference.seeded_networks import CPU, description
@@ -35,8 +35,21 @@ def decoder() -> Iterator[DeviceDecoder]:
     made.close()
 
 
-def as_pixels(pixels: torch.Tensor) -> Prepared:
-    return prepare_image(pixels, WHOLE_IMAGE, SPEC, as_pixels=True)
+def submitted(
+    decoder: DeviceDecoder, data: bytes, region: Region = WHOLE_IMAGE, spec: ImageSpec = SPEC
+) -> "Future[Prepared | None]":
+    return decoder.submit(open_image(data, LIMITS), region, spec)
+
+
+def prepared_on_cpu(data: bytes, region: Region = WHOLE_IMAGE, spec: ImageSpec = SPEC) -> Prepared:
+    return prepare_image(decode_image(data, LIMITS), region, spec, as_pixels=True)
+
+
+def assert_same(found: Prepared | None, expected: Prepared) -> None:
+    assert found is not None
+    assert torch.equal(found.tensor, expected.tensor)
+    assert found.tensor.stride() == expected.tensor.stride()
+    assert found.placement == expected.placement
 
 
 @dataclass
@@ -61,28 +74,59 @@ def held(monkeypatch: pytest.MonkeyPatch) -> Held:
 
 def test_images_that_wait_together_are_decoded_together(decoder: DeviceDecoder, held: Held) -> None:
     photos = [photo(width) for width in range(40, 140)]
-    futures = [decoder.submit(open_image(photos[0], LIMITS), as_pixels)]
+    futures = [submitted(decoder, photos[0])]
     while not held.counts:
         time.sleep(0.001)
     assert decoder.busy_seconds() > 0
-    futures += [decoder.submit(open_image(data, LIMITS), as_pixels) for data in photos[1:]]
+    futures += [submitted(decoder, data) for data in photos[1:]]
     held.go_on.set()
     found = [future.result(20) for future in futures]
     assert held.counts == [1, 64, 35]
     for prepared, data in zip(found, photos, strict=True):
-        assert prepared is not None
-        assert torch.equal(prepared.tensor, as_pixels(decode_image(data, LIMITS)).tensor)
+        assert_same(prepared, prepared_on_cpu(data))
+
+
+@pytest.mark.parametrize("most_pixels", [1, 3 * 64 * 48, device_decoding.MOST_PIXELS_RESIZED_AT_ONCE])
+def test_images_that_are_alike_are_resized_together(
+    decoder: DeviceDecoder, held: Held, monkeypatch: pytest.MonkeyPatch, most_pixels: int
+) -> None:
+    counts = list[int]()
+
+    def counted(images: Sequence[torch.Tensor], region: Region, spec: ImageSpec) -> list[Prepared]:
+        counts.append(len(images))
+        return prepare_alike(images, region, spec)
+
+    monkeypatch.setattr(device_decoding, "prepare_alike", counted)
+    monkeypatch.setattr(device_decoding, "MOST_PIXELS_RESIZED_AT_ONCE", most_pixels)
+    box = Region(bbox=BBox(0.1, 0.2, 0.7, 0.9))
+    gray = description(decoding="DEVICE", color_channels="L", resize_type="FILL").inputs[0]
+    orders: list[tuple[bytes, Region, ImageSpec]] = [
+        (photo(64, 48 + other), region, spec)
+        for other in (0, 1)
+        for region in (WHOLE_IMAGE, box)
+        for spec in (SPEC, gray)
+        for _ in range(4)
+    ]
+    submitted(decoder, photo())
+    while not held.counts:
+        time.sleep(0.001)
+    futures = [submitted(decoder, *order) for order in orders]
+    held.go_on.set()
+    for future, order in zip(futures, orders, strict=True):
+        assert_same(future.result(20), prepared_on_cpu(*order))
+    assert sum(counts) == 1 + len(orders)
+    assert max(counts) == {1: 1, 3 * 64 * 48: 3}.get(most_pixels, 4)
 
 
 def test_large_images_are_not_all_decoded_at_once(
     decoder: DeviceDecoder, held: Held, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(device_decoding, "MOST_PIXELS_AT_ONCE", 2 * 64 * 48)
-    futures = [decoder.submit(open_image(photo(), LIMITS), as_pixels)]
+    futures = [submitted(decoder, photo())]
     while not held.counts:
         time.sleep(0.001)
     files = [photo(), photo(), photo(), photo(640, 480), photo()]
-    futures += [decoder.submit(open_image(data, LIMITS), as_pixels) for data in files]
+    futures += [submitted(decoder, data) for data in files]
     held.go_on.set()
     assert None not in [future.result(20) for future in futures]
     assert held.counts == [1, 2, 1, 1, 1]  # what is larger than all that may be is decoded alone
@@ -93,17 +137,17 @@ def test_what_the_device_cannot_decode_is_given_back_alone(decoder: DeviceDecode
     with pytest.raises(ImageError):
         decode_image(damaged(photo()), LIMITS)
     with ThreadPoolExecutor(len(files)) as pool:
-        found = list(pool.map(lambda data: decoder.submit(open_image(data, LIMITS), as_pixels).result(), files))
+        found = list(pool.map(lambda data: submitted(decoder, data).result(), files))
     assert [prepared is None for prepared in found] == [False, True, False, True]
 
 
 def test_error_of_one_image_is_raised_for_that_one(decoder: DeviceDecoder) -> None:
-    def refuse(_: torch.Tensor) -> Prepared:
-        raise ImageError("The image is too elongated.")
-
+    spec = replace(SPEC, resize_type=ResizeType.CROP, target_size=TargetSize(1200, 1200))
+    refused = submitted(decoder, photo(), Region(bbox=BBox(0, 0, 1, 0.001)), spec)
+    taken = submitted(decoder, photo(), WHOLE_IMAGE, spec)
     with pytest.raises(ImageError, match="elongated"):
-        decoder.submit(open_image(photo(), LIMITS), refuse).result()
-    assert decoder.submit(open_image(photo(), LIMITS), as_pixels).result() is not None
+        refused.result(20)
+    assert taken.result(20) is not None
 
 
 def test_whoever_waits_hears_of_whatever_goes_wrong(decoder: DeviceDecoder, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -113,35 +157,34 @@ def test_whoever_waits_hears_of_whatever_goes_wrong(decoder: DeviceDecoder, monk
     with monkeypatch.context() as patched:
         patched.setattr(device_decoding, "decode_jpegs", broken)
         with pytest.raises(MemoryError):
-            decoder.submit(open_image(photo(), LIMITS), as_pixels).result(20)
-    assert decoder.submit(open_image(photo(), LIMITS), as_pixels).result(20) is not None
+            submitted(decoder, photo()).result(20)
+    assert submitted(decoder, photo()).result(20) is not None
 
 
 def test_lost_device_is_told_as_such(decoder: DeviceDecoder, monkeypatch: pytest.MonkeyPatch) -> None:
     def lost(*_: object) -> list[torch.Tensor]:
         raise torch.AcceleratorError("CUDA error: an illegal memory access was encountered")
 
-    def lost_later(_: torch.Tensor) -> Prepared:
-        raise torch.AcceleratorError("CUDA error: an illegal memory access was encountered")
-
-    with pytest.raises(DeviceLostError):
-        decoder.submit(open_image(photo(), LIMITS), lost_later).result(20)
-    monkeypatch.setattr(device_decoding, "decode_jpegs", lost)
-    with pytest.raises(DeviceLostError):
-        decoder.submit(open_image(photo(), LIMITS), as_pixels).result(20)
+    for step in ("prepare_alike", "decode_jpegs"):
+        monkeypatch.setattr(device_decoding, step, lost)
+        with pytest.raises(DeviceLostError):
+            submitted(decoder, photo()).result(20)
 
 
-def test_image_that_the_device_cannot_resize_is_given_back(decoder: DeviceDecoder) -> None:
-    def too_much(_: torch.Tensor) -> Prepared:
+def test_image_that_the_device_cannot_resize_is_given_back(
+    decoder: DeviceDecoder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def too_much(*_: object) -> list[Prepared]:
         raise RuntimeError("Too much shared memory required")
 
-    assert decoder.submit(open_image(photo(), LIMITS), too_much).result(20) is None
+    monkeypatch.setattr(device_decoding, "prepare_alike", too_much)
+    assert submitted(decoder, photo()).result(20) is None
 
 
 def test_decoder_that_was_closed_gives_images_back() -> None:
     decoder = DeviceDecoder(CPU)
     decoder.close()
-    assert decoder.submit(open_image(photo(), LIMITS), as_pixels).result() is None
+    assert submitted(decoder, photo()).result() is None
 
 
 def opened(**options: Any) -> EncodedImage:

@@ -8,6 +8,7 @@ import torch
 
 from inference import free_memory
 from inference.free_memory import CACHE_SHARE, LEAST_CACHE_BYTES, cache_budget, free_bytes
+from tests.unit.inference.gpu import needs_gpu
 
 CPU = torch.device("cpu")
 MEBIBYTE = 1024 * 1024
@@ -59,8 +60,7 @@ def test_networks_get_a_share_which_processes_divide(root: Path) -> None:
     assert cache_budget(CPU, 100) == LEAST_CACHE_BYTES
 
 
-@pytest.mark.gpu
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs an NVIDIA GPU")
+@needs_gpu
 def test_free_memory_of_a_gpu_is_what_the_driver_says() -> None:
     before = free_bytes(torch.device("cuda:0"))
     taken = torch.empty(256 * MEBIBYTE, dtype=torch.uint8, device="cuda:0")

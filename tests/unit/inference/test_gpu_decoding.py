@@ -28,7 +28,7 @@ def test_gpu_decodes_what_the_cpu_decodes_but_for_rounding() -> None:
     for seed in range(20):
         image = open_image(photo(640 - 3 * seed, 480 + seed, quality=90), LIMITS)
         assert decodes_on_device(image, WHOLE_IMAGE, spec)
-        found = decoder.submit(image, lambda pixels: prepare_image(pixels, WHOLE_IMAGE, spec, as_pixels=True)).result()
+        found = decoder.submit(image, WHOLE_IMAGE, spec).result()
         assert found is not None
         assert found.tensor.is_cuda
         exact = prepare_image(image.decode(), WHOLE_IMAGE, spec, as_pixels=True)
@@ -47,7 +47,7 @@ def test_gpu_decodes_the_same_again_and_again_while_networks_run(classifier_fold
 
     def decoded(data: bytes) -> Tensor:
         image = open_image(data, LIMITS)
-        found = decoder.submit(image, lambda pixels: prepare_image(pixels, WHOLE_IMAGE, spec, as_pixels=True)).result()
+        found = decoder.submit(image, WHOLE_IMAGE, spec).result()
         assert found is not None
         return found.tensor
 
@@ -67,15 +67,7 @@ def test_damaged_jpeg_is_given_back_and_others_of_its_batch_are_not() -> None:
     decoder = DeviceDecoder(GPU)
     files = [photo(640, 480), damaged(photo(640, 480))] * 8
     with ThreadPoolExecutor(len(files)) as pool:
-        found = list(
-            pool.map(
-                lambda data: decoder.submit(
-                    open_image(data, LIMITS),
-                    lambda pixels: prepare_image(pixels, WHOLE_IMAGE, spec, as_pixels=True),
-                ).result(),
-                files,
-            )
-        )
+        found = list(pool.map(lambda data: decoder.submit(open_image(data, LIMITS), WHOLE_IMAGE, spec).result(), files))
     assert [prepared is None for prepared in found] == [False, True] * 8
     decoder.close()
 
@@ -83,6 +75,6 @@ def test_damaged_jpeg_is_given_back_and_others_of_its_batch_are_not() -> None:
 def test_image_that_a_gpu_cannot_resize_is_given_back() -> None:
     spec = description(decoding="DEVICE", target_size="8").inputs[0]
     decoder, image = DeviceDecoder(GPU), open_image(photo(4000, 3000), LIMITS)
-    found = decoder.submit(image, lambda pixels: prepare_image(pixels, WHOLE_IMAGE, spec, as_pixels=True)).result()
+    found = decoder.submit(image, WHOLE_IMAGE, spec).result()
     assert found is None
     decoder.close()
