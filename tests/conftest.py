@@ -21,7 +21,7 @@ def _no_settings_of_the_developer(monkeypatch: pytest.MonkeyPatch) -> None:
 def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The URL of a Redis server that this test run started; its content is shared by the tests of the run."""
     folder: Path = tmp_path_factory.mktemp("redis")
-    launch = prepare_redis(folder)
+    launch = prepare_redis(folder, over_tcp=True)  # as in a fleet; `recoq up` is tested with its socket
     with subprocess.Popen(launch.command, stdout=subprocess.DEVNULL) as process:
         wait_for_redis(launch.url)
         yield launch.url

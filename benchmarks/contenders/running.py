@@ -40,7 +40,7 @@ def litserve(builder: str, precision: str, form: str, batch_size: int, folder: P
 @contextmanager
 def flask_celery(builder: str, precision: str, form: str, folder: Path) -> Iterator[str]:
     """Run Flask under gunicorn, Celery with a process for each core, and their Redis; gives Flask's URL."""
-    port, redis = free_loopback_port(), prepare_redis(folder / "tutorial-redis")
+    port, redis = free_loopback_port(), prepare_redis(folder / "tutorial-redis", over_tcp=True)
     settings = {"BUILDER": builder, "PRECISION": precision, "FORM": form, "REDIS_URL": redis.url}
     log = folder / "flask-celery.log"
     gunicorn = ["gunicorn", f"{APP}:web", "--bind", f"127.0.0.1:{port}", "--worker-class", "gthread"]

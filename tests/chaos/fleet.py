@@ -163,7 +163,7 @@ class Fleet:
 def running_fleet(folder: Path, *, workers: int, append_fsync: str = "everysec", **settings: str) -> Iterator[Fleet]:
     """Run a fleet with the classifier of the demo deployed while the block runs."""
     folder.mkdir()
-    launch = prepare_redis(folder / "redis", append_fsync=append_fsync)
+    launch = prepare_redis(folder / "redis", append_fsync=append_fsync, over_tcp=True)  # as in a fleet
     port = str(free_loopback_port())
     environment = service_environment(
         folder,

@@ -18,10 +18,10 @@ from store.redis_connection import SOCKET_TIMEOUT_SECONDS, bound_waits, connect
 WAIT_SECONDS = 20
 
 
-@pytest.fixture
-def server(tmp_path: Path) -> Iterator[tuple[subprocess.Popen[bytes], redis.Redis]]:
+@pytest.fixture(params=["socket", "TCP"])
+def server(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[tuple[subprocess.Popen[bytes], redis.Redis]]:
     """A Redis of its own, and a client that has talked to it."""
-    launch = prepare_redis(tmp_path)
+    launch = prepare_redis(tmp_path, over_tcp=request.param == "TCP")
     with subprocess.Popen(launch.command, stdout=subprocess.DEVNULL) as process:
         wait_for_redis(launch.url)
         with connect(launch.url) as client:
