@@ -20,8 +20,8 @@ from benchmarks.results import write_section
 from benchmarks.speed import deployment_of, measure, push
 from benchmarks.speed_figures import Deployment
 from benchmarks.workload import BUILDERS, write_model_folder
+from config.cores import usable_cores
 from tests.service import Service, running_service
-from workers.process_count import usable_cores
 
 CORES_PER_LOAD = 4  # a load generator is one thread
 CLIENTS = {"waiting": 128, "bulk": 6}  # of each load generator

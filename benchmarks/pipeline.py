@@ -21,7 +21,7 @@ from torchvision.transforms.v2 import functional
 
 from benchmarks.photos import jpegs
 from benchmarks.tuned import SIDE, TunedNetwork
-from workers.process_count import usable_cores
+from config.cores import usable_cores
 
 EXACT = "EXACT"
 DEVICE_THREADS = 2  # one prepares while the decoder is busy with the other's

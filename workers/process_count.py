@@ -6,11 +6,11 @@ hundred images a second, because its threads take turns in everything but decodi
 process for each two cores that the GPU can count on, within bounds, since each holds networks of its own.
 """
 
-import os
 import sys
 
 import torch
 
+from config.cores import usable_cores
 from config.settings import SettingsError, read_settings
 from inference.device import DeviceError, choose_device
 
@@ -23,13 +23,6 @@ def process_count(device: torch.device, cores: int, gpus: int) -> int:
     if device.type != "cuda":
         return 1
     return min(max(1, cores // max(1, gpus) // CORES_PER_PROCESS), MOST_PROCESSES)
-
-
-def usable_cores() -> int:
-    """Return how many cores this process may run on."""
-    if sys.platform == "linux":
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def main() -> int:

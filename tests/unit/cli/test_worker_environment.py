@@ -3,9 +3,15 @@
 import pytest
 
 from cli.worker_environment import with_defaults
+from config.cores import usable_cores
 
-OURS = {"GOMP_SPINCOUNT": "5000", "MALLOC_MMAP_THRESHOLD_": "33554432", "MALLOC_TRIM_THRESHOLD_": "67108864"}
-HEAP = {"MALLOC_MMAP_THRESHOLD_", "MALLOC_TRIM_THRESHOLD_"}
+HEAP = {
+    "MALLOC_MMAP_THRESHOLD_": "33554432",
+    "MALLOC_TRIM_THRESHOLD_": "67108864",
+    "MALLOC_TOP_PAD_": "67108864",
+    "MALLOC_ARENA_MAX": str(usable_cores() + 1),
+}
+OURS = {"GOMP_SPINCOUNT": "5000", **HEAP}
 
 
 def test_defaults_are_added() -> None:
@@ -17,9 +23,7 @@ def test_defaults_are_added() -> None:
     [
         ("GOMP_SPINCOUNT", {"GOMP_SPINCOUNT"}),
         ("OMP_WAIT_POLICY", {"GOMP_SPINCOUNT"}),
-        ("MALLOC_TRIM_THRESHOLD_", HEAP),
-        ("MALLOC_MMAP_THRESHOLD_", HEAP),
-        ("GLIBC_TUNABLES", HEAP),
+        *((name, set(HEAP)) for name in (*HEAP, "GLIBC_TUNABLES")),
     ],
 )
 def test_what_an_operator_says_of_a_matter_stands_alone(name: str, not_added: set[str]) -> None:

@@ -3,7 +3,8 @@
 import pytest
 import torch
 
-from workers.process_count import MOST_PROCESSES, process_count, usable_cores
+from config.cores import usable_cores
+from workers.process_count import MOST_PROCESSES, process_count
 
 
 def test_one_process_keeps_a_cpu_busy() -> None:
