@@ -16,8 +16,8 @@ _OPENMP = {"GOMP_SPINCOUNT": "5000"}
 
 # The memory of one batch serves the next one. glibc comes to these bounds by itself, after blocks of 32 MiB were freed;
 # until then it gives back what a batch of a small network took, to ask for it again, page by page, in the next. By how
-# its heap happens to lie, that takes nothing or as long as the network itself (decision 22). As each heap keeps room for
-# the largest image that it has had, there are no more heaps than threads that may compute at once, and one.
+# its heap happens to lie, that takes nothing or as long as the network itself (decision 22). As each heap keeps room
+# for the largest image that it has had, there are no more heaps than threads that may compute at once, and one.
 HEAP = {
     "MALLOC_MMAP_THRESHOLD_": str(32 * MEBIBYTE),
     "MALLOC_TRIM_THRESHOLD_": str(64 * MEBIBYTE),
