@@ -22,13 +22,13 @@ from torch import Tensor
 from inference.errors import DeviceLostError, InferenceError, reason_of
 from inference.images import EncodedImage, decode_jpegs
 from inference.network import Decoding, ImageSpec
-from inference.preprocess import Prepared, prepare_alike
+from inference.preprocess import Prepared, most_pixels_on_the_way, prepare_alike
 from inference.regions import Region
 from inference.stacking import wait_for
 
 MOST_AT_ONCE = 64
 MOST_PIXELS_AT_ONCE = 50_000_000  # 150 MB, unless one image has more
-MOST_PIXELS_RESIZED_AT_ONCE = 10_000_000  # likewise; to resize takes 15 bytes for each pixel
+MOST_PIXELS_RESIZED_AT_ONCE = 10_000_000  # likewise, before or after; to resize takes 15 bytes for each of these
 
 
 def decodes_on_device(image: EncodedImage, region: Region, spec: ImageSpec) -> bool:
@@ -159,24 +159,27 @@ def _outcomes(jobs: Sequence[_Job], images: Sequence[Tensor]) -> Iterator[tuple[
     for job, image in zip(jobs, images, strict=True):
         groups[job.region, job.spec, image.shape].append((job, image))
     for group in groups.values():
-        height, width = group[0][1].shape[-2:]
-        most = max(1, MOST_PIXELS_RESIZED_AT_ONCE // (height * width))
-        for start in range(0, len(group), most):
-            members, alike = zip(*group[start : start + most], strict=True)
-            yield from zip(members, _prepared(alike, members[0].region, members[0].spec), strict=True)
+        first, image = group[0]
+        pixels = most_pixels_on_the_way(image.shape[-1], image.shape[-2], first.region, first.spec)
+        size = max(1, MOST_PIXELS_RESIZED_AT_ONCE // pixels)
+        for start in range(0, len(group), size):
+            members, alike = zip(*group[start : start + size], strict=True)
+            yield from zip(members, _prepared(alike, first.region, first.spec), strict=True)
 
 
 def _prepared(images: Sequence[Tensor], region: Region, spec: ImageSpec) -> Sequence[Prepared | Exception | None]:
-    """Return what becomes of images of one size, which is the same of all."""
+    """Return what becomes of images of one size: of each its input, or of all the same."""
+    outcome: Exception | None = None
     try:
         return prepare_alike(images, region, spec)
     except torch.OutOfMemoryError:
-        return [None] * len(images)
+        pass
     except torch.AcceleratorError as error:
-        return [DeviceLostError(reason_of(error))] * len(images)
+        outcome = DeviceLostError(reason_of(error))
     except InferenceError as error:  # the tasks', whose threads wait for it
-        return [error] * len(images)
+        outcome = error
     except RuntimeError:  # a GPU does not resize to a hundredth of the size
-        return [None] * len(images)
+        pass
     except Exception as error:
-        return [error] * len(images)
+        outcome = error
+    return [outcome] * len(images)

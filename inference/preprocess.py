@@ -122,6 +122,13 @@ def prepare_alike(images: Sequence[Tensor], region: Region, spec: ImageSpec) -> 
     return [replace(prepared, tensor=tensor) for tensor in prepared.tensor]
 
 
+def most_pixels_on_the_way(width: int, height: int, region: Region, spec: ImageSpec) -> int:
+    """Return the pixels of the largest image that there is while one of this size is prepared: itself, or resized."""
+    crop = crop_of(region.bbox, width, height)
+    fit = fit_of(crop.width, crop.height, spec.resize_type, spec.target_size)
+    return max(width * height, fit.resized_width * fit.resized_height)
+
+
 def _resize(pixels: Tensor, fit: Fit, interpolation: Interpolation, box: Box | None) -> Tensor:
     canvas_pixels = fit.canvas_width * fit.canvas_height
     if fit.resized_width * fit.resized_height > max(MAX_RESIZED_PIXELS, 4 * canvas_pixels):

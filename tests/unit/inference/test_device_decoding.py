@@ -19,7 +19,7 @@ from inference.device_decoding import DeviceDecoder, decodes_on_device
 from inference.errors import DeviceLostError, ImageError
 from inference.images import EncodedImage, ImageLimits, decode_image, decode_jpegs, open_image
 from inference.network import Decoding, ImageSpec, ResizeType, TargetSize
-from inference.preprocess import Prepared, prepare_alike, prepare_image
+from inference.preprocess import Prepared, most_pixels_on_the_way, prepare_alike, prepare_image
 from inference.regions import WHOLE_IMAGE, BBox, Point, Region
 from tests.unit.inference.jpegs import damaged, photo
 from tests.unit.inference.seeded_networks import CPU, description
@@ -86,9 +86,11 @@ def test_images_that_wait_together_are_decoded_together(decoder: DeviceDecoder, 
         assert_same(prepared, prepared_on_cpu(data))
 
 
-@pytest.mark.parametrize("most_pixels", [1, 3 * 64 * 48, device_decoding.MOST_PIXELS_RESIZED_AT_ONCE])
+@pytest.mark.parametrize(
+    ("most_pixels", "together"), [(1, 1), (3 * 64 * 49, 3), (device_decoding.MOST_PIXELS_RESIZED_AT_ONCE, 4)]
+)
 def test_images_that_are_alike_are_resized_together(
-    decoder: DeviceDecoder, held: Held, monkeypatch: pytest.MonkeyPatch, most_pixels: int
+    decoder: DeviceDecoder, held: Held, monkeypatch: pytest.MonkeyPatch, most_pixels: int, together: int
 ) -> None:
     counts = list[int]()
 
@@ -115,7 +117,13 @@ def test_images_that_are_alike_are_resized_together(
     for future, order in zip(futures, orders, strict=True):
         assert_same(future.result(20), prepared_on_cpu(*order))
     assert sum(counts) == 1 + len(orders)
-    assert max(counts) == {1: 1, 3 * 64 * 48: 3}.get(most_pixels, 4)
+    assert max(counts) == together
+
+
+def test_few_images_at_once_are_made_much_larger() -> None:
+    large = replace(SPEC, target_size=TargetSize(2000, 1000))
+    assert most_pixels_on_the_way(64, 48, WHOLE_IMAGE, SPEC) == 64 * 48
+    assert most_pixels_on_the_way(64, 48, WHOLE_IMAGE, large) == 2000 * 1000
 
 
 def test_large_images_are_not_all_decoded_at_once(
