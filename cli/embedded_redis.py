@@ -1,11 +1,9 @@
 """Finds the Redis of a ``recoq up`` that runs on this machine, for commands that are used beside it."""
 
 from dataclasses import replace
-from pathlib import Path
 
+from cli.redis_server import FOLDER, URL_FILE
 from config.settings import Settings
-
-URL = Path("redis", "url")
 
 
 def with_running_redis(settings: Settings) -> Settings:
@@ -13,7 +11,7 @@ def with_running_redis(settings: Settings) -> Settings:
 
     Its URL may be another one after each start, and is in a file that only its user can read.
     """
-    file = settings.data_folder / URL
+    file = settings.data_folder / FOLDER / URL_FILE
     if not settings.embedded_redis or not file.exists():
         return settings
     return replace(settings, redis_url=file.read_text())

@@ -14,7 +14,7 @@ import click
 
 from cli.data_folder import DataFolderError, open_data_folder
 from cli.first_steps import first_key, publish_demo_models, warm_up, welcome
-from cli.redis_server import ENVIRONMENT, RedisStartError, prepare_redis, wait_for_redis
+from cli.redis_server import ENVIRONMENT, FOLDER, RedisStartError, prepare_redis, wait_for_redis
 from cli.supervisor import ChildSpec, Supervisor, stop_on_signals
 from config.settings import Settings, child_environment
 from store.errors import StoreError
@@ -82,7 +82,7 @@ def _start_redis(settings: Settings, supervisor: Supervisor, lock: int) -> Setti
     """Start the embedded Redis, unless the settings name another one, and return settings that name it."""
     if settings.embedded_redis:
         launch = prepare_redis(
-            settings.data_folder / "redis",
+            settings.data_folder / FOLDER,
             append_fsync=settings.redis_append_fsync,
             max_memory_bytes=settings.redis_max_memory_bytes,
         )

@@ -3,7 +3,6 @@
 import pytest
 import torch
 
-from config.cores import usable_cores
 from workers.process_count import MOST_PROCESSES, process_count
 
 
@@ -16,7 +15,3 @@ def test_one_process_keeps_a_cpu_busy() -> None:
 )
 def test_a_gpu_gets_a_process_for_each_two_of_its_cores(cores: int, gpus: int, processes: int) -> None:
     assert process_count(torch.device("cuda:0"), cores, gpus) == processes
-
-
-def test_there_is_a_core_to_run_on() -> None:
-    assert usable_cores() >= 1
