@@ -97,6 +97,7 @@ def _worker_answer(worker: Heartbeat, networks: _VisibleNetworks) -> JsonObject:
         "cache_budget_bytes": worker.cache_budget_bytes,
         "tasks": worker.tasks,
         "threads": worker.threads,
+        "sandbox_missing": worker.sandbox_missing,
         "is_busy": worker.is_busy,
         "busy_share": round(worker.busy_share, 3),
         "batches": worker.batches,

@@ -67,6 +67,11 @@ WORKER_GAUGES = (
         "Memory that the worker's networks may take.",
         lambda beat: beat.cache_budget_bytes,
     ),
+    Gauge(
+        "recoq_worker_confined",
+        "Whether the kernel confines the worker in full: 1 or 0.",
+        lambda beat: beat.sandbox_missing is None,
+    ),
     Gauge("recoq_worker_start_time_seconds", "When the worker started, since the epoch.", lambda beat: beat.started),
     Gauge("recoq_worker_heartbeat_time_seconds", "When the worker last told of itself.", lambda beat: beat.seen),
 )

@@ -7,6 +7,7 @@ with ``RECOQ_``; a bad value is refused here, by name, before anything else star
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,14 @@ AUTO = "auto"
 NUMBER_OR_AUTO = Regexp(r"(auto|[1-9]\d*)$", error="Must be auto, or an integer from 1.")
 
 Network = IPv4Network | IPv6Network
+
+
+class SandboxMode(StrEnum):
+    """Whether workers are confined by the kernel: where it can, in any case, or not at all."""
+
+    AUTO = "auto"
+    REQUIRED = "required"
+    OFF = "off"
 
 
 class SettingsError(Exception):
@@ -61,6 +70,7 @@ class Settings:
 
     # The workers.
     device: str
+    sandbox: SandboxMode
     worker_threads: int
     max_batch_size: int
     worker_processes: int | None  # on one device; None: as many as its cores keep busy
@@ -148,6 +158,7 @@ def read_settings() -> Settings:
         device=env.str(
             "DEVICE", "auto", validate=Regexp(r"(auto|cpu|cuda(:\d+)?)$", error="Must be auto, cpu, cuda or cuda:N.")
         ),
+        sandbox=env.enum("SANDBOX", SandboxMode.AUTO, enum=SandboxMode, by_value=True),
         worker_threads=env.int("WORKER_THREADS", 32, validate=positive),
         max_batch_size=env.int("MAX_BATCH_SIZE", 16, validate=positive),
         worker_processes=_number_or_auto(env.str("WORKER_PROCESSES", "1", validate=NUMBER_OR_AUTO)),
@@ -181,6 +192,32 @@ def child_environment(overrides: Mapping[str, str]) -> dict[str, str]:
     return {**os.environ, **overrides}
 
 
-def environment_without_settings() -> dict[str, str]:
-    """Return the environment for a process that is not trusted: ours, without the addresses and passwords in it."""
-    return {name: value for name, value in os.environ.items() if not name.startswith("RECOQ_")}
+# What libraries and the system are told through the environment; all else may be a password.
+_HARMLESS_VARIABLES = ("PATH", "HOME", "LANG", "TZ", "TMPDIR", "SSL_CERT_FILE", "SSL_CERT_DIR")
+_HARMLESS_PREFIXES = (
+    *("LC_", "LD_", "PYTHON", "MALLOC_", "GLIBC_"),
+    *("OMP_", "GOMP_", "KMP_", "MKL_", "DNNL_", "ONEDNN_", "OPENBLAS_"),
+    *("TORCH_", "PYTORCH_", "ATEN_", "CUDA_", "CUDNN_", "CUBLAS_", "NVIDIA_", "HIP_", "ROCR_"),
+)
+
+
+def environment_without_secrets(*further: str) -> dict[str, str]:
+    """Return the environment for a process that may come to run what others uploaded, or to talk to their servers.
+
+    It has what the system and the libraries below torch look for, and variables whose names begin as ``further`` says.
+    """
+    prefixes = (*_HARMLESS_PREFIXES, *further)
+    return {
+        name: value for name, value in os.environ.items() if name in _HARMLESS_VARIABLES or name.startswith(prefixes)
+    }
+
+
+def library_folders() -> tuple[Path, ...]:
+    """Return the folders in which the system's loader looks for libraries besides its own."""
+    return tuple(Path(folder) for folder in os.environ.get("LD_LIBRARY_PATH", "").split(":") if folder)
+
+
+def authority_files() -> tuple[Path, ...]:
+    """Return the files and folders of certificate authorities that the operator names to OpenSSL."""
+    names = (os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR"))
+    return tuple(Path(name) for name in names if name)

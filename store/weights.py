@@ -36,16 +36,13 @@ class WeightStore:
     """
 
     def __init__(self, url: str, cache_folder: Path, cache_bytes: int) -> None:
-        self._place: Place
-        if url.startswith("file:"):
-            self._place = LocalPlace(Path(url2pathname(urlsplit(url).path)))
-        else:
-            self._place = RemotePlace(url, WeightCopies(cache_folder, cache_bytes))
+        folder = folder_of(url)
+        self._place: Place = LocalPlace(folder) if folder else RemotePlace(url, WeightCopies(cache_folder, cache_bytes))
 
     @classmethod
     def of(cls, settings: Settings) -> Self:
         """Return the weight store that the settings describe."""
-        return cls(settings.weights_url, settings.data_folder / "weights-cache", settings.weights_cache_bytes)
+        return cls(settings.weights_url, _cache_folder(settings), settings.weights_cache_bytes)
 
     def save(
         self, parts: Iterable[tuple[str, BinaryIO]], max_bytes: int, key: str | None = None
@@ -99,6 +96,20 @@ class WeightStore:
         """
         _check_name(key)
         self._place.delete(key)
+
+
+def folder_of(url: str) -> Path | None:
+    """Return the folder that the URL of the weights names, or None if it names an object store."""
+    return Path(url2pathname(urlsplit(url).path)) if url.startswith("file:") else None
+
+
+def local_weights_folder(settings: Settings) -> Path:
+    """Return the folder below which ``WeightStore.local_folder`` lies: of the weights, or of their copies."""
+    return folder_of(settings.weights_url) or _cache_folder(settings)
+
+
+def _cache_folder(settings: Settings) -> Path:
+    return settings.data_folder / "weights-cache"
 
 
 def new_key() -> str:

@@ -26,8 +26,10 @@ from store.telemetry.telemetry import Telemetry
 from store.versions import Versions
 from store.weights import WeightStore
 from workers.catalogue import Catalogue
+from workers.companions.downloader import RemoteWeights
+from workers.companions.fetcher import RemoteFetcher
+from workers.companions.start import Companions
 from workers.deploy import DeploymentHandler
-from workers.fetch import ImageFetcher
 from workers.fetch_ahead import FetchAhead
 from workers.heartbeat import Pulse
 from workers.image_inputs import ImageInputs
@@ -40,6 +42,7 @@ from workers.pinned import PinnedNetworks
 from workers.recognise import RecognitionHandler
 from workers.reconcile import Reconciler
 from workers.runner import TaskRunner
+from workers.sandbox.confinement import Protection
 from workers.set_aside import SetAside
 from workers.vital_signs import VitalSigns
 
@@ -60,8 +63,8 @@ class WorkerParts:
     pinned: PinnedNetworks
 
 
-def assemble(settings: Settings, worker_name: str) -> WorkerParts:
-    """Return the parts of a worker called ``worker_name`` in the ledger.
+def assemble(settings: Settings, worker_name: str, companions: Companions, protection: Protection) -> WorkerParts:
+    """Return the parts of a worker called ``worker_name`` in the ledger, which is confined as ``protection`` says.
 
     Raises:
         DeviceError: if the wanted device is not there, or does not work.
@@ -78,11 +81,11 @@ def assemble(settings: Settings, worker_name: str) -> WorkerParts:
     database = Database(settings.database_url)
     networks = Networks(database)
     catalogue = Catalogue(networks, Versions(database))
-    weights = WeightStore.of(settings)
+    weights = RemoteWeights(companions.downloader) if companions.downloader else WeightStore.of(settings)
     signs = VitalSigns(telemetry)
     lanes = Lanes.of(device)
     batcher = Batcher(settings.max_batch_size, signs.batch_ran, lanes)
-    trial = LoadTrial(device, settings.load_timeout_seconds, settings.load_memory_bytes)
+    trial = LoadTrial(device, settings.load_timeout_seconds, settings.load_memory_bytes, companions.launcher)
     cache = ModelCache[LoadedNetwork](_cache_bytes(settings, device))
     network_runner = NetworkRunner(
         weights,
@@ -95,7 +98,7 @@ def assemble(settings: Settings, worker_name: str) -> WorkerParts:
     )
     decoder = DeviceDecoder(device) if device.type == "cuda" else None
     images = ImageInputs(settings, decoder)
-    fetches = FetchAhead(ImageFetcher(settings), settings.url_fetches)
+    fetches = FetchAhead(RemoteFetcher(companions.fetcher), settings.url_fetches)
     leases = Leases(ledger, settings.lease_seconds)
     in_hand = InHand()
     runner = TaskRunner(
@@ -117,6 +120,7 @@ def assemble(settings: Settings, worker_name: str) -> WorkerParts:
         worker_name,
         device=device,
         threads=settings.worker_threads,
+        protection=protection,
         networks=network_runner,
         leases=leases,
         signs=signs,

@@ -8,19 +8,26 @@ images do not pile up in memory when the device is slower than the network.
 import threading
 from collections.abc import Collection, Mapping
 from concurrent.futures import Future
+from typing import Protocol
 
 from store.task_records import ClaimedTask
 from workers.fair_places import FairPlaces
-from workers.fetch import ImageFetcher
 
 Fetched = Mapping[str, bytes | Exception]
 """What the image URLs of a task led to; those behind the first that failed are not there."""
 
 
+class Fetcher(Protocol):
+    """What fetches images."""
+
+    def fetch(self, url: str) -> bytes:
+        """Return the body that the URL leads to, or raise."""
+
+
 class FetchAhead:
     """Fetches the images of as many tasks at once as there are places; safe to share between threads."""
 
-    def __init__(self, fetcher: ImageFetcher, places: int) -> None:
+    def __init__(self, fetcher: Fetcher, places: int) -> None:
         self._fetcher = fetcher
         self._most_waiting = places
         self._places = FairPlaces(places)

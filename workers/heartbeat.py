@@ -12,6 +12,7 @@ from inference.device import memory_of, name_of
 from store.telemetry.heartbeats import Heartbeat
 from workers.leases import Leases
 from workers.networks import NetworkRunner
+from workers.sandbox.confinement import Protection
 from workers.vital_signs import VitalSigns
 
 BEATS = 10  # over which the device's busy share is taken
@@ -26,6 +27,7 @@ class Pulse:
         *,
         device: torch.device,
         threads: int,
+        protection: Protection,
         networks: NetworkRunner,
         leases: Leases,
         signs: VitalSigns,
@@ -34,6 +36,7 @@ class Pulse:
         self._device = device
         self._device_name = name_of(device)
         self._threads = threads
+        self._protection = protection
         self._networks = networks
         self._leases = leases
         self._signs = signs
@@ -58,6 +61,7 @@ class Pulse:
             cache_budget_bytes=cache_budget_bytes,
             tasks=len(self._leases.held_now()),
             threads=self._threads,
+            sandbox_missing=self._protection.missing,
             busy_share=self._busy_share(),
             batches=self._signs.batches,
             inputs=self._signs.inputs,

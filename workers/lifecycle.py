@@ -7,6 +7,7 @@ an image, finishes the rest, and leaves within ``RECOQ_DRAIN_SECONDS``, handing 
 import logging
 import os
 import socket
+import sys
 import warnings
 from threading import Thread
 from typing import Any
@@ -17,26 +18,42 @@ from celery.exceptions import SecurityWarning
 from config.log_setup import set_up_logging
 from config.queues import WORKER_QUEUES
 from config.settings import Settings
+from inference.device import DeviceError
+from store.errors import StoreError
 from store.migrate import require_current_schema
 from workers.assembly import assemble
 from workers.celery_app import create_celery_app
-from workers.watchdog import Limit, end_with_vital_threads, exit_after, watch
+from workers.companions.start import Companions
+from workers.sandbox.confinement import Protection
+from workers.watchdog import Limit, end_with, end_with_vital_threads, exit_after, watch
 
 logger = logging.getLogger(__name__)
 
 
-def serve(settings: Settings) -> int:
+def run(settings: Settings, companions: Companions, protection: Protection) -> int:
     """Run a worker until it is told to stop, and return its exit status."""
     set_up_logging(settings.log_level)
+    if protection.missing:
+        logger.warning("The kernel does not confine this worker in full. %s", protection.missing)
+    try:
+        return _serve(settings, companions, protection)
+    except (DeviceError, StoreError) as error:
+        print(error, file=sys.stderr)
+        return 1
+
+
+def _serve(settings: Settings, companions: Companions, protection: Protection) -> int:
     # Celery warns root of messages that are pickles; ours are JSON, and nothing else is accepted.
     warnings.filterwarnings("ignore", category=SecurityWarning)
     require_current_schema(settings.database_url)
     name = f"{socket.gethostname()}-{os.getpid()}"
-    parts = assemble(settings, name)
+    parts = assemble(settings, name, companions, protection)
     app = create_celery_app(settings, parts.runner.run, parts.in_hand, parts.runner.held_back)
     parts.leases.start()
     parts.reconciler.start()
     end_with_vital_threads()
+    for companion in companions.all():
+        end_with(companion.name, companion.wait_for_end)
     limits = [
         Limit("A batch", parts.batcher.busy_seconds, settings.device_timeout_seconds),
         Limit("A task", parts.leases.longest_seconds, _longest_task_seconds(settings)),

@@ -19,7 +19,7 @@ from inference.network import NetworkDescription
 from inference.waiting import Answer
 from inference.warm_up import run_first_times
 from store.records import NetworkRecord
-from store.weights import WeightStore
+from workers.companions.downloader import Weights
 from workers.load_trial import LoadTrial
 from workers.vital_signs import VitalSigns
 from workers.watchdog import ended_after
@@ -35,7 +35,7 @@ class NetworkRunner:
 
     def __init__(
         self,
-        weights: WeightStore,
+        weights: Weights,
         cache: ModelCache[LoadedNetwork],
         batcher: Batcher,
         trial: LoadTrial,

@@ -1,7 +1,8 @@
 """``python -m workers.trial_process``: loads a network and runs one image through it, in a process to be spared.
 
-:mod:`workers.load_trial` starts it, tells it on standard input what to try, and reads from standard output the sentence
-that says why the network cannot be used, or nothing. A network that crashes, hangs or grows does it to this process.
+:mod:`workers.companions.launcher` starts it, tells it on standard input what to try, and reads from standard output the
+sentence that says why the network cannot be used, or nothing. A network that crashes, hangs or grows does it to this
+process, and one that reaches for files or connections finds the kernel in its way.
 """
 
 import os
@@ -11,35 +12,32 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 import orjson
-import torch
 
-from inference.device import compute_in_full_float32
-from inference.errors import DeviceLostError, InferenceError
-from inference.loader import load_network
-from inference.network import NetworkDescription
-from inference.warm_up import run_once
+from config.settings import read_settings
+from workers.sandbox import profiles
+from workers.sandbox.confinement import SandboxError, confine
 
 OOM_SCORE = Path("/proc/self/oom_score_adj")
 FIRST_TO_GO = "1000"
 
 
 def main() -> int:
-    """Try the network that standard input names."""
+    """Try the network that standard input names; returns the exit status."""
     order: dict[str, Any] = orjson.loads(sys.stdin.buffer.read())
-    signal.alarm(order["seconds"])  # ends this process even in native code, and if nobody watches it any more
+    signal.alarm(order["alarm_seconds"])  # ends this process even in native code, and if nobody watches it any more
     if OOM_SCORE.exists():
         OOM_SCORE.write_text(FIRST_TO_GO)
     answer = _keep_standard_output()
-    compute_in_full_float32()
+    folder, device = Path(order["folder"]), order["device"]
     try:
-        description = NetworkDescription.from_json(order["preprocessing"], order["postprocessings"])
-        run_once(load_network(Path(order["folder"]), description, torch.device(order["device"])))
-    except InferenceError as error:
+        # Before torch is imported, which starts threads.
+        confine(profiles.trial(folder, Path(order["scratch"]), on_gpu=device != "cpu"), read_settings().sandbox)
+    except SandboxError as error:
         answer.write(str(error).encode())
-    except DeviceLostError as error:
-        answer.write(f"The network broke the device: {error}".encode())
-    except torch.OutOfMemoryError:
-        answer.write(b"The device has not enough memory for the network.")
+    else:
+        from workers.trial import reason_against  # noqa: PLC0415 - it imports torch
+
+        answer.write(reason_against(folder, order["preprocessing"], order["postprocessings"], device).encode())
     answer.flush()
     os._exit(0)  # what a broken network left behind is not torn down piece by piece
 

@@ -59,6 +59,16 @@ def end_with_vital_threads() -> None:
     threading.excepthook = hook
 
 
+def end_with(name: str, wait_for_end: Callable[[], None]) -> None:
+    """End the process from now on when another one ends that it cannot do without and may not start again."""
+
+    def wait() -> None:
+        wait_for_end()
+        end_process(f"The {name} beside the worker has ended.")
+
+    threading.Thread(target=wait, name=name, daemon=True).start()
+
+
 @contextmanager
 def ended_after(seconds: float, what: str) -> Iterator[None]:
     """End the process when the block takes longer than this; ``what`` it does stands in the log."""

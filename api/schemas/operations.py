@@ -80,6 +80,10 @@ WorkerSchema = _schema(
     cache_budget_bytes=_count("What networks may take; the least recently used leave first."),
     tasks=_count("Tasks under way."),
     threads=_count("How many tasks can be under way."),
+    sandbox_missing=fields.String(
+        allow_none=True,
+        metadata={"description": "What of its confinement the kernel does not do, in a sentence; null if it does all."},
+    ),
     is_busy=fields.Boolean(),
     busy_share=_number("Share of the last ten seconds in which the device ran batches of this process, 0 to 1."),
     batches=_count("Batches since it started."),

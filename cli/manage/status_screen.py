@@ -1,5 +1,6 @@
 """Draws what ``recoq status`` shows: the service's own figures on one screen."""
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
@@ -21,7 +22,7 @@ def draw_status(operations: Json) -> RenderableType:
     """Return the screen for an answer of ``/operations``."""
     parts: list[RenderableType] = [_work(operations), ""]
     if operations["workers"]:
-        parts += [_workers(operations["workers"], _moment(operations["date"])), ""]
+        parts += [_workers(operations["workers"], _moment(operations["date"])), *_unconfined(operations["workers"]), ""]
     else:
         parts += ["[red bold]No worker is running[/]: tasks wait until one starts.", ""]
     if networks := [each for each in operations["networks"] if each["accepted"] or each["pending"]]:
@@ -73,6 +74,12 @@ def _workers(workers: Iterable[Json], now: datetime) -> Table:
             f"{_seconds((now - _moment(worker['date_seen'])).total_seconds())} ago",
         )
     return table
+
+
+def _unconfined(workers: Iterable[Json]) -> list[RenderableType]:
+    """Return a line for each reason why workers are not fully confined by the kernel, with their number."""
+    reasons = Counter(worker["sandbox_missing"] for worker in workers if worker["sandbox_missing"])
+    return [f"[yellow]not fully confined, {count} ×[/] {escape(reason)}" for reason, count in reasons.items()]
 
 
 def _networks(networks: Sequence[Json]) -> Table:

@@ -1,6 +1,5 @@
 """Ready means: what is accepted now would be done. Else ``/readyz`` says why not."""
 
-import os
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -17,7 +16,7 @@ from config.queues import TaskKind
 from config.settings import Settings
 from store.migrate import migrate
 from store.task_records import NewTask, Outcome
-from store.telemetry.heartbeats import Heartbeat
+from tests.unit.store.heartbeats import heartbeat
 
 TASK = NewTask(1, TaskKind.RECOGNITION, {"version_id": 1})
 
@@ -30,16 +29,6 @@ def quiet(api_settings: Settings, empty_redis: str, tmp_path: Path) -> Iterator[
     opened = open_services(settings)
     yield opened
     opened.close()
-
-
-def heartbeat() -> Heartbeat:
-    names_of_numbers = ("memory_used_bytes", "memory_total_bytes", "cache_used_bytes", "cache_budget_bytes")
-    numbers = dict.fromkeys((*names_of_numbers, "tasks", "batches", "inputs", "loads"), 0)
-    names = dict.fromkeys(("worker", "host", "version", "device", "device_name"), "x")
-    now = time.time()
-    return Heartbeat(
-        **names, **numbers, process_id=os.getpid(), networks=[], threads=8, busy_share=0, started=now, seen=now
-    )
 
 
 def ask(services: Services) -> TestResponse:

@@ -22,6 +22,7 @@ def heartbeat(**fields: Any) -> Heartbeat:
         "cache_budget_bytes": 400,
         "tasks": 1,
         "threads": 8,
+        "sandbox_missing": None,
         "busy_share": 0.5,
         "batches": 10,
         "inputs": 40,

@@ -21,6 +21,7 @@ from store.records import Deployment, NetworkRecord
 from store.redis_connection import connect
 from store.telemetry.telemetry import Telemetry
 from store.weights import WeightStore
+from tests.unit.workers.companion_processes import companions_for
 from tests.unit.workers.test_load_trial import record
 from workers import networks
 from workers.load_trial import LoadTrial
@@ -40,12 +41,13 @@ def weights(tmp_path: Path) -> WeightStore:
 
 
 @pytest.fixture
-def runner(weights: WeightStore, redis_url: str) -> Iterator[NetworkRunner]:
+def runner(weights: WeightStore, tmp_path: Path, redis_url: str) -> Iterator[NetworkRunner]:
     """A runner whose trials nothing passes, because they are given no time."""
     batcher = Batcher(1)
-    trial = LoadTrial(torch.device("cpu"), TOO_SHORT_SECONDS, 1 << 30)
     signs = VitalSigns(Telemetry(connect(redis_url)))
-    yield NetworkRunner(weights, ModelCache(1), batcher, trial, signs, load_timeout_seconds=LOAD_SECONDS)
+    with companions_for(tmp_path) as companions:
+        trial = LoadTrial(torch.device("cpu"), TOO_SHORT_SECONDS, 1 << 30, companions.launcher)
+        yield NetworkRunner(weights, ModelCache(1), batcher, trial, signs, load_timeout_seconds=LOAD_SECONDS)
     batcher.close()
 
 

@@ -27,7 +27,11 @@ export function workers(told) {
   return table("Workers", [
     {
       title: "Worker",
-      cell: ({ worker, host, process_id: id, version }) => [worker, sub(`${host}, process ${id}, version ${version}`)],
+      cell: ({ worker, host, process_id: id, version, sandbox_missing: missing }) => [
+        worker,
+        sub(`${host}, process ${id}, version ${version}`),
+        missing ? element("span", { class: "sub bad" }, `Not fully confined: ${missing}`) : "",
+      ],
     },
     { title: "Device", cell: ({ device, device_name: name }) => [device, sub(name)] },
     { title: "Busy", cell: ({ busy_share: share }) => [`${Math.round(share * 100)} %`, level(share, "Busy")] },
