@@ -12,6 +12,7 @@ from typing import BinaryIO, Self
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
+from config.data_folder import WEIGHTS_CACHE_FOLDER
 from config.settings import Settings
 from store.errors import InvalidValue, TooLarge
 from store.records import StoredFile
@@ -37,15 +38,15 @@ class WeightStore:
 
     def __init__(self, url: str, cache_folder: Path, cache_bytes: int) -> None:
         self._place: Place
-        if url.startswith("file:"):
-            self._place = LocalPlace(Path(url2pathname(urlsplit(url).path)))
+        if (folder := local_folder_of(url)) is not None:
+            self._place = LocalPlace(folder)
         else:
             self._place = RemotePlace(url, WeightCopies(cache_folder, cache_bytes))
 
     @classmethod
     def of(cls, settings: Settings) -> Self:
         """Return the weight store that the settings describe."""
-        return cls(settings.weights_url, settings.data_folder / "weights-cache", settings.weights_cache_bytes)
+        return cls(settings.weights_url, settings.data_folder / WEIGHTS_CACHE_FOLDER, settings.weights_cache_bytes)
 
     def save(
         self, parts: Iterable[tuple[str, BinaryIO]], max_bytes: int, key: str | None = None
@@ -99,6 +100,11 @@ class WeightStore:
         """
         _check_name(key)
         self._place.delete(key)
+
+
+def local_folder_of(url: str) -> Path | None:
+    """Return the folder that a ``file:`` URL names; None for that of an object store."""
+    return Path(url2pathname(urlsplit(url).path)) if url.startswith("file:") else None
 
 
 def new_key() -> str:

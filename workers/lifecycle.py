@@ -15,6 +15,7 @@ from celery import signals
 from celery.exceptions import SecurityWarning
 
 from config.log_setup import set_up_logging
+from config.private_files import keep_private
 from config.queues import WORKER_QUEUES
 from config.settings import Settings
 from store.migrate import require_current_schema
@@ -28,6 +29,7 @@ logger = logging.getLogger(__name__)
 def serve(settings: Settings) -> int:
     """Run a worker until it is told to stop, and return its exit status."""
     set_up_logging(settings.log_level)
+    keep_private(settings.data_folder)
     # Celery warns root of messages that are pickles; ours are JSON, and nothing else is accepted.
     warnings.filterwarnings("ignore", category=SecurityWarning)
     require_current_schema(settings.database_url)
