@@ -7,6 +7,7 @@ do its children; what an older release left open in the data folder is closed.
 import logging
 import os
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from stat import S_IMODE, S_IROTH, S_ISLNK, S_ISVTX, S_IXOTH
 
@@ -15,7 +16,7 @@ from config.data_folder import is_ours
 logger = logging.getLogger(__name__)
 
 OTHERS = 0o077  # the rights of the group and of everyone else
-LOST_AND_FOUND = "lost+found"  # of the file system, where the folder is the root of one
+HIDDEN = (".", "lost+found")  # the latter in the root of a file system
 
 NOT_READABLE = (
     "The data folder %s cannot be opened (%s). It is for its owner alone: run this process as that user, or give it a "
@@ -56,7 +57,7 @@ def keep_private(data_folder: Path) -> None:
     if not _is_shared(folder, entries):
         _close_all([folder])
         return
-    if _rights_of_others(folder):
+    if _rights(folder) & OTHERS:
         logger.warning(SHARED, folder)
     _close_all([entry for entry in entries if is_ours(entry.name)])
 
@@ -68,38 +69,49 @@ def is_open_to_everyone(path: Path) -> bool:
 
 
 def _is_shared(folder: Path, entries: Sequence[Path]) -> bool:
-    """Tell whether a folder holds folders that are not Recoq's, or is one in which all users make files."""
-    others = (entry for entry in entries if not is_ours(entry.name) and entry.name != LOST_AND_FOUND)
+    """Tell whether a folder holds folders that are not Recoq's, or is one in which all users make files.
+
+    Hidden folders do not count: the data folder may be the home of a user that runs nothing else.
+    """
+    others = (entry for entry in entries if not is_ours(entry.name) and not entry.name.startswith(HIDDEN))
     return bool(_rights(folder) & S_ISVTX) or any(entry.is_dir() and not entry.is_symlink() for entry in others)
 
 
 def _close_all(tops: Sequence[Path]) -> None:
-    still_open = [path for top in tops for path in _all_in(top) if not _close(path)]
+    still_open = [path for top in tops for path in _left_open(top)]
     if still_open:
         logger.warning(STILL_OPEN, still_open[0], len(still_open) - 1, os.path.commonpath(still_open))
 
 
-def _all_in(top: Path) -> Iterator[Path]:
-    yield top
-    for folder, folders, files in os.walk(top):
-        yield from (Path(folder, name) for name in (*folders, *files))
+def _left_open(top: Path) -> Iterator[Path]:
+    """Close a file, or a folder and all in it, and yield what cannot be closed."""
+    if not _close(top, top.lstat().st_mode):
+        yield top
+    for entry in _all_in(top):
+        with suppress(FileNotFoundError):  # Redis and SQLite remove files while this runs
+            if not _close(entry, entry.stat(follow_symlinks=False).st_mode):
+                yield Path(entry.path)
 
 
-def _close(path: Path) -> bool:
+def _all_in(folder: os.PathLike[str]) -> Iterator[os.DirEntry[str]]:
+    with suppress(OSError), os.scandir(folder) as entries:  # a file, a folder that is gone, or one of another user
+        for entry in entries:
+            yield entry
+            if entry.is_dir(follow_symlinks=False):
+                yield from _all_in(entry)
+
+
+def _close(path: os.PathLike[str], mode: int) -> bool:
     """Take the rights of others away, and return whether they have none now."""
+    if S_ISLNK(mode) or not mode & OTHERS:
+        return True
     try:
-        if _rights_of_others(path):
-            path.chmod(_rights(path) & ~OTHERS)
-    except FileNotFoundError:  # Redis and SQLite remove files while this runs
+        Path(path).chmod(S_IMODE(mode) & ~OTHERS)
+    except FileNotFoundError:
         return True
     except OSError:
         return False
     return True
-
-
-def _rights_of_others(path: Path) -> int:
-    mode = path.lstat().st_mode
-    return 0 if S_ISLNK(mode) else mode & OTHERS
 
 
 def _rights(path: Path) -> int:

@@ -6,6 +6,7 @@ as by an API and workers that run as different users of one group, so its rights
 
 import logging
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from sqlalchemy import make_url
@@ -16,17 +17,15 @@ from store.weights import local_folder_of
 
 logger = logging.getLogger(__name__)
 
+OPEN = "Every user of this machine can read %s, which %s names. Unless that is meant, run: chmod o-rwx %s"
+
 
 def warn_of_open_places(settings: Settings) -> None:
     """Log a warning for the database and the weights, if they lie where every user can read them."""
     for setting, path in _places(settings):
-        if path.exists() and is_open_to_everyone(path):
-            logger.warning(
-                "Every user of this machine can read %s, which %s names. Unless that is meant, run: chmod o-rwx %s",
-                path,
-                setting,
-                path,
-            )
+        with suppress(OSError):  # not there yet, or out of reach
+            if is_open_to_everyone(path):
+                logger.warning(OPEN, path, setting, path)
 
 
 def _places(settings: Settings) -> Iterator[tuple[str, Path]]:

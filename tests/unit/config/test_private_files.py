@@ -27,6 +27,7 @@ def data(tmp_path: Path) -> Path:
         "recoq.db.backup",
         "notes.txt",
         "lost+found/#1",
+        ".cache/kernels/1",
     ):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text("private")
@@ -107,7 +108,7 @@ def test_folder_with_other_things_stays_open_and_recoqs_own_are_closed(
     keep_private(data)
     assert rights(data) == before
     still_open = {str(path.relative_to(data)).partition("/")[0] for path in open_to_others(data)}
-    assert still_open - {"www"} == {".", "notes.txt", "lost+found"}
+    assert still_open - {"www"} == {".", "notes.txt", "lost+found", ".cache"}
     assert "RECOQ_DATA" in caplog.text
 
 
@@ -157,14 +158,14 @@ def test_root_is_told_that_the_service_belongs_to_another_user(
 def test_files_that_vanish_meanwhile_are_no_trouble(
     data: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    look = Path.lstat
+    change = Path.chmod
 
-    def vanish(path: Path) -> os.stat_result:
+    def vanish(path: Path, mode: int) -> None:
         if path.name == "recoq.db-wal":
             path.unlink()
-        return look(path)
+        change(path, mode)
 
-    monkeypatch.setattr(Path, "lstat", vanish)
+    monkeypatch.setattr(Path, "chmod", vanish)
     keep_private(data)
     assert not (data / "recoq.db-wal").exists()
     assert not caplog.records
