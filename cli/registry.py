@@ -11,7 +11,7 @@ from store.migrate import require_current_schema
 
 @contextmanager
 def open_database(settings: Settings) -> Iterator[Database]:
-    """Open the database that the settings name.
+    """Open the database that the settings name; from then on, this process writes for its user alone.
 
     Raises:
         StoreError: if it has to be created or migrated first.

@@ -19,8 +19,8 @@ OTHERS = 0o077  # the rights of the group and of everyone else
 HIDDEN = (".", "lost+found")  # the latter in the root of a file system
 
 NOT_READABLE = (
-    "The data folder %s cannot be opened (%s). It is for its owner alone: run this process as that user, or give it a "
-    "folder of its own with RECOQ_DATA."
+    "The data folder %s cannot be opened (%s). It is for its owner alone: run this process as its owner, or give the "
+    "process a folder of its own with RECOQ_DATA."
 )
 NOT_OF_ROOT = (
     "The data folder %s belongs to the user with the ID %d, who cannot read what root writes there. Run Recoq as that "
