@@ -32,10 +32,10 @@ FROM ${PYTHON_IMAGE} AS runtime
 ENV PATH=/opt/recoq/bin:$PATH \
     PYTHONUNBUFFERED=1 \
     RECOQ_DATA=/var/lib/recoq
-# Volumes start as copies of these folders, so that they belong to the user that writes to them.
+# Volumes start as copies of these folders, so that they belong to the user that writes to them, and to nobody else.
 RUN groupadd --gid 10001 recoq \
     && useradd --uid 10001 --gid 10001 --home-dir /var/lib/recoq --create-home recoq \
-    && install -d -o recoq -g recoq /var/lib/recoq/weights
+    && install -d -m 0700 -o recoq -g recoq /var/lib/recoq /var/lib/recoq/weights
 USER 10001:10001
 WORKDIR /var/lib/recoq
 

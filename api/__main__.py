@@ -7,20 +7,24 @@ import sys
 
 from api.server import serve
 from config.log_setup import set_up_logging
+from config.private_files import keep_private
 from config.settings import SettingsError, read_settings
 from store.errors import StoreError
 from store.migrate import require_current_schema
+from store.open_places import warn_of_open_places
 
 
 def main() -> int:
     """Serve with the settings of the environment; returns the exit status."""
     try:
         settings = read_settings()
+        set_up_logging(settings.log_level)
+        keep_private(settings.data_folder)
         require_current_schema(settings.database_url)
+        warn_of_open_places(settings)
     except (SettingsError, StoreError) as error:
         print(error, file=sys.stderr)
         return 1
-    set_up_logging(settings.log_level)
     serve(settings)
     return 0
 

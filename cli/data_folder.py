@@ -4,6 +4,8 @@ import fcntl
 import os
 from pathlib import Path
 
+from config.data_folder import LOCK_FILE
+
 
 class DataFolderError(Exception):
     """The data folder cannot be used; the message says why and what to do."""
@@ -20,7 +22,7 @@ def open_data_folder(folder: Path) -> int:
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        descriptor = os.open(folder / LOCK_FILE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except OSError as error:
         raise DataFolderError(
             f"The data folder {folder} cannot be written ({error.strerror}). Choose another one with RECOQ_DATA."

@@ -2,7 +2,8 @@
 
 from dataclasses import replace
 
-from cli.redis_server import FOLDER, URL_FILE
+from cli.redis_server import URL_FILE
+from config.data_folder import REDIS_FOLDER
 from config.settings import Settings
 
 
@@ -11,7 +12,7 @@ def with_running_redis(settings: Settings) -> Settings:
 
     Its URL may be another one after each start, and is in a file that only its user can read.
     """
-    file = settings.data_folder / FOLDER / URL_FILE
+    file = settings.data_folder / REDIS_FOLDER / URL_FILE
     if not settings.embedded_redis or not file.exists():
         return settings
     return replace(settings, redis_url=file.read_text())

@@ -6,17 +6,18 @@ Each step is idempotent, so that a restart only checks.
 import time
 from collections.abc import Callable
 from pathlib import Path
+from shlex import quote
 
 import httpx
 
 from cli.publish import publish_folder
+from config.data_folder import KEY_FILE
 from config.settings import Settings
 from demo import DEMO_MODELS, IMAGES_FOLDER, MODELS_FOLDER
 from store.accounts import Accounts
 from store.database import Database
 
 FIRST_ACCOUNT = "default"
-KEY_FILE = "api-key"
 WARM_UP_TIMEOUT_SECONDS = 120.0
 POLL_SECONDS = 0.1
 
@@ -24,9 +25,9 @@ POLL_SECONDS = 0.1
 def first_key(settings: Settings) -> str:
     """Return an admin key of the first account that works, from the data folder or made now.
 
-    The key lies in a file that only this user can read, because the database holds nothing but its hash.
+    The key lies in a file, because the database holds nothing but its hash.
     """
-    path = settings.data_folder / KEY_FILE
+    path = key_file(settings)
     database = Database(settings.database_url)
     try:
         accounts = Accounts(database)
@@ -35,7 +36,6 @@ def first_key(settings: Settings) -> str:
         key = accounts.create_key(FIRST_ACCOUNT, "admin")
     finally:
         database.close()
-    path.touch(mode=0o600)
     path.write_text(key + "\n")
     return key
 
@@ -87,24 +87,34 @@ def _wait_for_success(client: httpx.Client, task_id: str, deadline: float) -> No
         raise RuntimeError(f"the warm-up image failed: {task['error']}")
 
 
-def welcome(settings: Settings, key: str) -> str:
-    """Return what a user needs to know now: where the service is, a key, and a request to paste."""
-    url = base_url(settings)
+def welcome(settings: Settings, key: str | None) -> str:
+    """Return what a user needs to know now: where the service is, a key or its file, and a request to paste.
+
+    Give no ``key`` where the text may be kept, as in a log: then it names the file alone.
+    """
+    url, file = base_url(settings), key_file(settings)
+    header = f'-H "X-API-KEY: $(cat {quote(str(file))})"'
+    image = quote(f"inputs[0]image.source=@{example_image()}")
     return f"""
 Recoq is ready.
 
   URL       {url}
   API docs  {url}/v0.7/docs
-  API key   {key}
+  API key   {key or f"in {file}"}
 
 Try it:
 
   TASK=$(curl -s {url}/v0.7/recognition/public/{DEMO_MODELS[0]}/inference \\
-    -H 'X-API-KEY: {key}' -F 'inputs[0]image.source=@{example_image()}' | tr -dc 0-9)
-  curl {url}/v0.7/tasks/$TASK -H 'X-API-KEY: {key}'
+    {header} -F {image} | tr -dc 0-9)
+  curl {url}/v0.7/tasks/$TASK {header}
 
 Ctrl-C stops it; everything is kept in {settings.data_folder}.
 """
+
+
+def key_file(settings: Settings) -> Path:
+    """Return the path of the file that holds the first key."""
+    return settings.data_folder / KEY_FILE
 
 
 def example_image() -> Path:

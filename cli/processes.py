@@ -15,6 +15,7 @@ import click
 from cli.errors import CommandError
 from cli.supervisor import ChildSpec, run_forever
 from cli.worker_environment import with_defaults
+from config.private_files import keep_private
 from config.settings import AUTO, Settings, child_environment, read_settings
 
 STOP_MARGIN_SECONDS = 5.0  # a worker that drains for as long as it may is not killed at that very moment
@@ -128,7 +129,9 @@ def migrate() -> None:
     """
     from store.migrate import migrate as migrate_database  # noqa: PLC0415 - likewise
 
-    migrate_database(read_settings().database_url)
+    settings = read_settings()
+    keep_private(settings.data_folder)
+    migrate_database(settings.database_url)
     _say("The database is up to date.")
 
 

@@ -10,8 +10,9 @@ from cli.embedded_redis import with_running_redis
 from cli.model_folder import DOWNLOADED_FILE, missing_download
 from cli.printing import json_option, print_json
 from cli.publishing import DEPLOYMENT_TIMEOUT_SECONDS, publish_folder
-from cli.registry import open_database
+from config.private_files import keep_private
 from config.settings import read_settings
+from store.migrate import require_current_schema
 
 __all__ = ["publish", "publish_folder"]
 
@@ -40,13 +41,13 @@ def publish(folder: Path, slug: str | None, timeout_seconds: float, *, fetch: bo
     Example:  recoq publish models/hot-dogs --slug hot-dogs-v2
     """
     settings = with_running_redis(read_settings())
-    with open_database(settings):
-        pass  # before anything is fetched or copied
+    require_current_schema(settings.database_url)  # before anything is fetched or copied
     if fetch:
         source = missing_download(folder)
         if source is not None:
             click.echo(f"Downloading {source.weights} from {source.url}", err=True)
             download(source, folder / DOWNLOADED_FILE, max_bytes=settings.max_upload_bytes)
+    keep_private(settings.data_folder)  # not before: the download belongs to the user's folder
     outcome = publish_folder(settings, folder, slug=slug, timeout_seconds=timeout_seconds, say=_say)
     if as_json:
         print_json({**asdict(outcome), "change": outcome.change.name.lower()})

@@ -18,7 +18,6 @@ import redis
 START_TIMEOUT_SECONDS = 60.0  # replaying a large append-only file takes a while
 POLL_SECONDS = 0.02
 NO_LIMIT = 0  # as Redis says it
-FOLDER = "redis"  # of the data folder
 SOCKET = "redis.sock"
 URL_FILE = "url"
 

@@ -14,8 +14,10 @@ import click
 
 from cli.data_folder import DataFolderError, open_data_folder
 from cli.first_steps import first_key, publish_demo_models, warm_up, welcome
-from cli.redis_server import ENVIRONMENT, FOLDER, RedisStartError, prepare_redis, wait_for_redis
+from cli.redis_server import ENVIRONMENT, RedisStartError, prepare_redis, wait_for_redis
 from cli.supervisor import ChildSpec, Supervisor, stop_on_signals
+from config.data_folder import REDIS_FOLDER
+from config.private_files import keep_private
 from config.settings import Settings, child_environment
 from store.errors import StoreError
 from store.migrate import migrate
@@ -34,6 +36,7 @@ def run_up(settings: Settings, *, allow_loopback_urls: bool) -> int:
     Raises:
         StartError: if it cannot start.
     """
+    keep_private(settings.data_folder)
     stop = stop_on_signals()
     if allow_loopback_urls:
         settings = replace(settings, url_allowed_networks=settings.url_allowed_networks + LOOPBACK_NETWORKS)
@@ -75,14 +78,14 @@ class _Opening(threading.Thread):
                 _say(f"The service did not open: {error}")
                 self._stop_event.set()
         else:
-            click.echo(welcome(self._settings, key))
+            click.echo(welcome(self._settings, key if sys.stdout.isatty() else None))
 
 
 def _start_redis(settings: Settings, supervisor: Supervisor, lock: int) -> Settings:
     """Start the embedded Redis, unless the settings name another one, and return settings that name it."""
     if settings.embedded_redis:
         launch = prepare_redis(
-            settings.data_folder / FOLDER,
+            settings.data_folder / REDIS_FOLDER,
             append_fsync=settings.redis_append_fsync,
             max_memory_bytes=settings.redis_max_memory_bytes,
         )

@@ -6,7 +6,7 @@ with ``RECOQ_``; a bad value is refused here, by name, before anything else star
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
@@ -15,6 +15,8 @@ from typing import Any
 from environs import Env, EnvValidationError
 from marshmallow import ValidationError
 from marshmallow.validate import OneOf, Range, Regexp
+
+from config.data_folder import DATABASE_FILE, WEIGHTS_FOLDER
 
 MEBIBYTE = 1024 * 1024
 AUTO = "auto"
@@ -41,8 +43,8 @@ class Settings:
 
     # Where things are: every process.
     data_folder: Path
-    database_url: str
-    redis_url: str
+    database_url: str = field(repr=False)  # it may hold a password, as the next
+    redis_url: str = field(repr=False)
     embedded_redis: bool  # whether `recoq up` starts a Redis of its own: unless RECOQ_REDIS_URL names one
     redis_max_memory_bytes: int  # of the embedded one, as the next
     redis_append_fsync: str
@@ -121,7 +123,7 @@ def read_settings() -> Settings:
         data_folder=data_folder,
         database_url=env.str(
             "DATABASE_URL",
-            f"sqlite:///{data_folder / 'recoq.db'}",
+            f"sqlite:///{data_folder / DATABASE_FILE}",
             validate=Regexp(r"(sqlite|postgresql)[+\w]*://", error="Must start with sqlite:// or postgresql://."),
         ),
         redis_url=env.str(
@@ -134,7 +136,7 @@ def read_settings() -> Settings:
         redis_append_fsync=env.str("REDIS_APPEND_FSYNC", "everysec", validate=OneOf(["everysec", "always"])),
         weights_url=env.str(
             "WEIGHTS_URL",
-            (data_folder / "weights").as_uri(),
+            (data_folder / WEIGHTS_FOLDER).as_uri(),
             validate=Regexp(r"[a-z0-9]+://", error="Must be a URL such as file:///srv/weights or s3://bucket/weights."),
         ),
         log_level=env.str("LOG_LEVEL", "INFO", validate=OneOf(["DEBUG", "INFO", "WARNING", "ERROR"])),

@@ -1,7 +1,7 @@
 """Where weight files lie, and how: a folder on disk here, an object store in ``store.remote_weights``.
 
 Only ``store.weights`` uses these places: it checks names and hashes contents, they see to it that files appear whole
-or not at all.
+or not at all. The operator decides who may read a folder on disk, and so what is stored in it.
 """
 
 import contextlib
@@ -18,6 +18,8 @@ from store.records import StoredFile
 
 UNFINISHED = ".unfinished-"
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
+FOLDER_RIGHTS = 0o2775  # what a network's folder takes over from the one that it lies in, with the group
+FILE_RIGHTS = 0o664
 
 
 class Place(Protocol):
@@ -53,11 +55,14 @@ class LocalPlace:
         with errors_of_storage(OSError):
             self._root.mkdir(parents=True, exist_ok=True)
             self._unfinished(key).mkdir()
+            self._open_like_root(self._unfinished(key), FOLDER_RIGHTS)
 
     def write(self, key: str, name: str, chunks: Iterable[bytes]) -> None:
         """Write one file through to the disk."""
         with errors_of_storage(OSError):
-            file = (self._unfinished(key) / name).open("xb")
+            path = self._unfinished(key) / name
+            file = path.open("xb")
+            self._open_like_root(path, FILE_RIGHTS)
         with closing_quietly(file):
             for chunk in chunks:
                 with errors_of_storage(OSError):
@@ -80,9 +85,10 @@ class LocalPlace:
 
     def folder(self, key: str, files: Sequence[StoredFile]) -> Path:
         """Return the stored folder itself; sizes are compared, contents are the disk's responsibility."""
-        if not self._root.is_dir():
-            raise Unavailable("The weight store is not reachable.")
-        check_sizes(self._root / key, files)
+        with errors_of_storage(OSError):
+            if not self._root.is_dir():
+                raise Unavailable("The weight store is not reachable.")
+            check_sizes(self._root / key, files)
         return self._root / key
 
     def delete(self, key: str) -> None:
@@ -94,6 +100,12 @@ class LocalPlace:
                 for file in self._unfinished(key).iterdir():
                     file.unlink(missing_ok=True)
                 self._unfinished(key).rmdir()
+
+    def _open_like_root(self, path: Path, rights: int) -> None:
+        """Let those who may read the folder of all weights read this too: workers may be other users than the API."""
+        root = self._root.stat()
+        with contextlib.suppress(OSError):  # not every file system has rights of its own
+            path.chmod(root.st_mode & rights)
 
     def _unfinished(self, key: str) -> Path:
         return self._root / f"{UNFINISHED}{key}"
@@ -113,6 +125,8 @@ def errors_of_storage(kinds: type[Exception]) -> Iterator[None]:
     except kinds as error:
         if isinstance(error, OSError) and error.errno in NO_ROOM:
             raise StorageFull("There is no room left for weights.") from error
+        if isinstance(error, PermissionError):
+            raise Unavailable("This process has no permission to use the weight store.") from error
         raise Unavailable("The weight store is not reachable.") from error
 
 

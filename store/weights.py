@@ -12,6 +12,7 @@ from typing import BinaryIO, Self
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
+from config.data_folder import WEIGHTS_CACHE_FOLDER
 from config.settings import Settings
 from store.errors import InvalidValue, TooLarge
 from store.records import StoredFile
@@ -36,7 +37,7 @@ class WeightStore:
     """
 
     def __init__(self, url: str, cache_folder: Path, cache_bytes: int) -> None:
-        folder = folder_of(url)
+        folder = local_folder_of(url)
         self._place: Place = LocalPlace(folder) if folder else RemotePlace(url, WeightCopies(cache_folder, cache_bytes))
 
     @classmethod
@@ -98,18 +99,18 @@ class WeightStore:
         self._place.delete(key)
 
 
-def folder_of(url: str) -> Path | None:
-    """Return the folder that the URL of the weights names, or None if it names an object store."""
+def local_folder_of(url: str) -> Path | None:
+    """Return the folder that a ``file:`` URL names; None for that of an object store."""
     return Path(url2pathname(urlsplit(url).path)) if url.startswith("file:") else None
 
 
 def local_weights_folder(settings: Settings) -> Path:
     """Return the folder below which ``WeightStore.local_folder`` lies: of the weights, or of their copies."""
-    return folder_of(settings.weights_url) or _cache_folder(settings)
+    return local_folder_of(settings.weights_url) or _cache_folder(settings)
 
 
 def _cache_folder(settings: Settings) -> Path:
-    return settings.data_folder / "weights-cache"
+    return settings.data_folder / WEIGHTS_CACHE_FOLDER
 
 
 def new_key() -> str:

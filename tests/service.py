@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cli.redis_server import free_loopback_port
+from config.data_folder import KEY_FILE
 
 READY_TIMEOUT_SECONDS = 240.0
 STOP_TIMEOUT_SECONDS = 60.0
@@ -54,7 +55,7 @@ def running_service(data_folder: Path, **settings: str) -> Iterator[Service]:
     ):
         try:
             welcome = _welcome(process, log)
-            key = (data_folder / "api-key").read_text().strip()
+            key = (data_folder / KEY_FILE).read_text().strip()
             yield Service(f"http://127.0.0.1:{port}", key, data_folder, process, welcome, log)
         finally:
             stop(process)

@@ -13,6 +13,8 @@ import tempfile
 from pathlib import Path
 from typing import NoReturn
 
+from config.log_setup import set_up_logging
+from config.private_files import keep_private
 from config.settings import Settings, SettingsError, environment_without_secrets, read_settings
 from store.weights import local_weights_folder
 from workers.companions.start import Scratch, start_companions
@@ -26,6 +28,8 @@ def main() -> NoReturn:
         settings = read_settings()
     except SettingsError as error:
         sys.exit(str(error))
+    set_up_logging(settings.log_level)
+    keep_private(settings.data_folder)
     _make_weights_folder(settings)
     _make_gpu_devices(settings)
     scratch = Scratch(Path(tempfile.mkdtemp(prefix="recoq-worker-")))

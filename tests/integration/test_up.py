@@ -12,6 +12,7 @@ from pathlib import Path
 import httpx
 import psutil
 
+from config.data_folder import KEY_FILE
 from demo import IMAGES_FOLDER
 from tests.integration.tasks import ended_task
 from tests.service import Service, running_service, service_environment, stop
@@ -62,7 +63,7 @@ def start(data_folder: Path, **settings: str) -> "subprocess.CompletedProcess[st
 def test_state_survives_a_restart_and_pending_work_goes_on(tmp_path: Path) -> None:
     with running_service(tmp_path / "data") as service, client_of(service) as http:
         finished = ended_task(http, recognise(http))
-        assert service.key in service.welcome
+        assert str(service.data_folder / KEY_FILE) in service.welcome
         assert "/v0.7/docs" in service.welcome
         # Work that nobody can do before the stop: the worker is frozen, and gone with the service.
         worker = child(service, "workers")

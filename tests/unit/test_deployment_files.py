@@ -4,18 +4,21 @@ import configparser
 import json
 import re
 import shlex
-from collections.abc import Mapping
+import subprocess
+from collections.abc import Iterator, Mapping
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 import jsonschema
 import pytest
+import redis
 import yaml
 from click.testing import CliRunner
 from dockerfile_parse import DockerfileParser
 
 from cli.main import main
+from cli.redis_server import find_redis_binary, free_loopback_port, wait_for_redis
 from config.settings import read_settings
 
 ROOT = Path(__file__).parents[2]
@@ -28,7 +31,9 @@ PROCFILE_PROCESSES = {
 OUR_SERVICES = ("migrate", "api", "webhooks", "worker-cpu", "worker-gpu")
 SETTING = re.compile(r"\bRECOQ_[A-Z_]+")
 DEFINITION = re.compile(r'env\.\w+\(\s*"([A-Z_]+)"')
-INTERPOLATION = re.compile(r"\$\{\w+:-([^}]*)\}")
+DEFAULT = re.compile(r"\$\{\w+:-([^}]*)\}")
+REQUIRED = re.compile(r"\$\{(\w+):\?([^}]+)\}")
+PASSWORDS = {"REDIS_PASSWORD": "redis0password", "POSTGRES_PASSWORD": "postgres0password"}
 EXTRAS = re.compile(r"'\.\[([\w,]+)\]'")
 
 Compose = dict[str, Any]
@@ -42,8 +47,9 @@ def compose_text() -> str:
 
 @pytest.fixture(scope="module")
 def compose(compose_text: str) -> Compose:
-    """What Compose reads when no variable is set, so that every default of the file applies."""
-    return yaml.safe_load(INTERPOLATION.sub(r"\1", compose_text))
+    """What Compose reads when nothing but the passwords is set, so that every default of the file applies."""
+    text = REQUIRED.sub(lambda match: PASSWORDS[match[1]], DEFAULT.sub(r"\1", compose_text))
+    return yaml.safe_load(text.replace("$$", "$"))
 
 
 @pytest.fixture(scope="module")
@@ -94,8 +100,8 @@ def test_compose_services_get_settings_that_recoq_accepts(
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
     settings = read_settings()
-    assert settings.database_url == "postgresql+psycopg://recoq:recoq@postgres:5432/recoq"
-    assert settings.redis_url == "redis://:recoq@redis:6379/0"
+    assert settings.database_url == "postgresql+psycopg://recoq:postgres0password@postgres:5432/recoq"
+    assert settings.redis_url == "redis://:redis0password@redis:6379/0"
     assert settings.weights_url == "file:///var/lib/recoq/weights"
 
 
@@ -111,6 +117,7 @@ def test_compose_services_and_volumes_refer_to_what_is_there(compose: Compose) -
         assert set(service.get("depends_on", {})) <= set(services)
         for volume in service.get("volumes", []):
             assert volume.partition(":")[0] in compose["volumes"]
+        assert {config["source"] for config in service.get("configs", [])} <= set(compose["configs"])
 
 
 def test_services_that_others_wait_for_tell_their_health(compose: Compose) -> None:
@@ -121,11 +128,71 @@ def test_services_that_others_wait_for_tell_their_health(compose: Compose) -> No
                 assert services[name]["healthcheck"]["test"]
 
 
-def test_redis_keeps_accepted_tasks(compose: Compose) -> None:
-    command = " ".join(compose["services"]["redis"]["command"])
-    assert "--appendonly yes --appendfsync everysec" in command
-    assert "--maxmemory-policy noeviction" in command
+def test_passwords_have_no_defaults_and_a_sentence_says_what_to_set(compose_text: str) -> None:
+    uses = re.findall(r"\$\{?(\w*PASSWORD)\b", compose_text)
+    required = REQUIRED.findall(compose_text)
+    assert sorted(uses) == sorted(name for name, _ in required)
+    assert set(uses) == set(PASSWORDS)
+    assert all(".env" in sentence and "openssl rand" in sentence for _, sentence in required)
+    example = dict(line.split("=") for line in (ROOT / ".env.example").read_text().splitlines() if line[0] != "#")
+    assert [example[name] for name in PASSWORDS] == ["", ""]
+
+
+def test_passwords_are_part_of_no_command_line(compose: Compose) -> None:
+    for service in compose["services"].values():
+        spoken = [service.get("command"), service.get("entrypoint"), service.get("healthcheck", {}).get("test")]
+        assert not [password for password in PASSWORDS.values() if password in str(spoken)]
+
+
+@pytest.fixture
+def compose_redis(compose: Compose, tmp_path: Path) -> Iterator[redis.Redis]:
+    """A Redis with the configuration of the Compose file, at a port of its own."""
+    (config,) = compose["services"]["redis"]["configs"]
+    assert compose["services"]["redis"]["command"] == ["redis-server", config["target"]]
+    file, port = tmp_path / "redis.conf", free_loopback_port()
+    file.write_text(compose["configs"][config["source"]]["content"])
+    command = [find_redis_binary(), str(file), "--port", str(port), "--dir", str(tmp_path)]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL) as process:
+        url = f"redis://:{PASSWORDS['REDIS_PASSWORD']}@127.0.0.1:{port}"
+        wait_for_redis(url)
+        with redis.Redis.from_url(url, decode_responses=True) as client:
+            yield client
+        process.kill()
+
+
+def test_redis_keeps_accepted_tasks(compose: Compose, compose_redis: redis.Redis) -> None:
+    wanted = {"appendonly": "yes", "appendfsync": "everysec", "save": "", "maxmemory-policy": "noeviction"}
+    wanted |= {"maxmemory": str(4 * 1024**3), "rdbcompression": "no"}
+    assert {name: compose_redis.config_get(name)[name] for name in wanted} == wanted
     assert "redis:/data" in compose["services"]["redis"]["volumes"]
+
+
+def test_redis_asks_for_the_password_and_its_health_check_has_it(
+    compose: Compose, compose_redis: redis.Redis, tmp_path: Path
+) -> None:
+    port = compose_redis.connection_pool.connection_kwargs["port"]
+    with redis.Redis(port=port) as stranger, pytest.raises(redis.AuthenticationError):
+        stranger.ping()
+    kind, check = compose["services"]["redis"]["healthcheck"]["test"]
+    assert kind == "CMD-SHELL"
+    client = Path(find_redis_binary()).with_name("redis-cli")
+    check = check.replace("/etc/redis.conf", str(tmp_path / "redis.conf")).replace("redis-cli", f"{client} -p {port}")
+    assert subprocess.run(["sh", "-c", check], check=False).returncode == 0
+    (tmp_path / "redis.conf").write_text("requirepass another\n")
+    assert subprocess.run(["sh", "-c", check], stderr=subprocess.DEVNULL, check=False).returncode == 1
+
+
+def test_postgres_reads_its_password_from_a_file(compose: Compose) -> None:
+    postgres = compose["services"]["postgres"]
+    (config,) = postgres["configs"]
+    assert postgres["environment"]["POSTGRES_PASSWORD_FILE"] == config["target"]
+    assert compose["configs"][config["source"]]["content"] == PASSWORDS["POSTGRES_PASSWORD"]
+    assert "POSTGRES_PASSWORD" not in postgres["environment"]
+
+
+def test_folders_of_the_images_are_for_their_user_alone(instructions: Instructions) -> None:
+    (made,) = [value for name, value in instructions if name == "RUN" and "install -d" in value]
+    assert "install -d -m 0700 -o recoq -g recoq /var/lib/recoq /var/lib/recoq/weights" in made
 
 
 def test_workers_start_only_with_their_profile(compose: Compose) -> None:

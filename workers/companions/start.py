@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from config.settings import Settings, child_environment, environment_without_secrets
-from store.weights import folder_of, local_weights_folder
+from store.weights import local_folder_of, local_weights_folder
 from workers.companions.channel import Companion
 
 LAUNCHER, FETCHER, DOWNLOADER = "launcher", "fetcher", "downloader"
@@ -57,7 +57,7 @@ def start_companions(settings: Settings, scratch: Scratch) -> dict[str, socket.s
             environment_without_secrets("RECOQ_SANDBOX", "RECOQ_LOG_LEVEL", "RECOQ_URL_", "RECOQ_MAX_IMAGE_BYTES"),
         ),
     }
-    if folder_of(settings.weights_url) is None:
+    if local_folder_of(settings.weights_url) is None:
         lines[DOWNLOADER] = _start("workers.companions.downloader", child_environment({}))
     return lines
 

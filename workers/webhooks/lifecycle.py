@@ -10,6 +10,7 @@ from celery.exceptions import SecurityWarning
 
 from config.celery_options import celery_options
 from config.log_setup import set_up_logging
+from config.private_files import keep_private
 from config.queues import WEBHOOK_QUEUE, WEBHOOK_TASK_NAME
 from config.settings import Settings
 from store.accounts import Accounts
@@ -28,6 +29,7 @@ from workers.webhooks.sender import WebhookSender
 def serve(settings: Settings) -> int:
     """Deliver until told to stop, and return the exit status."""
     set_up_logging(settings.log_level)
+    keep_private(settings.data_folder)
     # Celery warns root of messages that are pickles; ours are JSON, and nothing else is accepted.
     warnings.filterwarnings("ignore", category=SecurityWarning)
     require_current_schema(settings.database_url)

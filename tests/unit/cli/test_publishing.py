@@ -4,6 +4,7 @@ Where a test needs a deployed network, it writes to the registry what such a dep
 """
 
 import json
+import os
 import threading
 import time
 from dataclasses import replace
@@ -17,13 +18,14 @@ from api.services import Services
 from cli import deployments
 from cli.errors import CommandError
 from cli.main import main
-from cli.model_folder import read_model_folder
+from cli.model_folder import DOWNLOADED_FILE, read_model_folder
 from cli.public_networks import PublicNetworks
 from cli.publishing import Change, Publication, publish_folder
 from config.settings import Settings
 from store.errors import NotFound, Unavailable
 from store.records import Deployment, NetworkRecord
 from store.task_records import Outcome
+from tests.files import rights
 from tests.unit.cli.models import MODEL, WriteModel
 
 REPORT = {
@@ -288,6 +290,24 @@ def test_command_downloads_only_what_is_missing(
     result = run(folder, "--download")
     assert result.exit_code == 1
     assert "only https URLs are" in result.stderr
+
+
+@pytest.mark.usefixtures("published")
+def test_downloaded_weights_have_the_rights_of_other_files_of_the_user(
+    write_model: WriteModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fetch(_source: object, target: Path, *, max_bytes: int) -> None:
+        assert max_bytes > 0
+        target.write_bytes(b"PK\x03\x04 weights")
+
+    monkeypatch.setattr("cli.publish.download", fetch)
+    source = {"weights": "V1", "url": "https://example.com/weights.pth", "sha256_prefix": "01234567"}
+    folder = write_model(download=source)
+    (folder / "model.pt2").unlink()
+    os.umask(0o022)
+    run(folder, "--download", "--timeout", "0.2")
+    assert rights(folder / DOWNLOADED_FILE) == 0o644
+    assert os.umask(0o022) == 0o077  # by then, of what is stored
 
 
 def test_command_needs_a_database(write_model: WriteModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

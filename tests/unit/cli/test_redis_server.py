@@ -5,6 +5,7 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import psutil
 import pytest
@@ -61,6 +62,7 @@ def test_elsewhere_it_listens_on_loopback_with_a_password(tmp_path: Path, name: 
     launch = prepare_redis(folder, over_tcp=over_tcp)
     with running(launch) as server:
         assert answers(launch.url)
+        assert str(urlsplit(launch.url).password) not in " ".join(server.cmdline())
         assert {connection.laddr.ip for connection in server.net_connections("inet")} == {"127.0.0.1"}
         with pytest.raises(redis.AuthenticationError):
             answers(f"redis://{launch.url.partition('@')[2]}")

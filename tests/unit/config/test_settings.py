@@ -63,6 +63,12 @@ def test_everything_moves_with_the_data_folder(tmp_path: Path, monkeypatch: pyte
     assert settings.weights_url == f"file://{tmp_path}/weights"
 
 
+def test_passwords_do_not_show_where_settings_are_printed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RECOQ_DATABASE_URL", "postgresql://recoq:hidden@db/recoq")
+    monkeypatch.setenv("RECOQ_REDIS_URL", "redis://:hidden@redis:6379/0")
+    assert "hidden" not in repr(read_settings())
+
+
 def test_lists_are_separated_by_commas(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RECOQ_URL_ALLOWED_NETWORKS", "10.0.0.0/8,::1/128")
     monkeypatch.setenv("RECOQ_CORS_ORIGINS", "https://a.example,https://b.example")

@@ -18,6 +18,7 @@ from fsspec.implementations.memory import MemoryFileSystem
 
 from store.errors import Damaged, InvalidValue, NotFound, StorageFull, StoreError, TooLarge, Unavailable
 from store.weights import CHUNK_BYTES, WeightStore
+from tests.files import rights
 
 LIMIT = 10 * CHUNK_BYTES
 CACHE_BYTES = 100 * CHUNK_BYTES
@@ -311,3 +312,39 @@ def test_a_protocol_without_its_package_says_so(tmp_path: Path, monkeypatch: pyt
     monkeypatch.setattr("store.remote_weights.url_to_fs", missing)
     with pytest.raises(StoreError, match=r"s3:// need a Python package .* extra named s3"):
         WeightStore("s3://bucket/folder", tmp_path, CACHE_BYTES)
+
+
+@pytest.mark.parametrize("umask", [0o022, 0o077])
+@pytest.mark.parametrize(
+    ("root", "folder", "file"),
+    [
+        (0o700, 0o700, 0o600),  # in the data folder
+        (0o2750, 0o2750, 0o640),  # workers are another user of the same group
+        (0o2770, 0o2770, 0o660),
+        (0o755, 0o755, 0o644),
+        (0o1777, 0o775, 0o664),  # who may add to a folder may not change what is stored
+    ],
+)
+def test_who_may_read_the_folder_may_read_what_is_stored(
+    tmp_path: Path, root: int, folder: int, file: int, umask: int
+) -> None:
+    (tmp_path / "weights").mkdir()
+    (tmp_path / "weights").chmod(root)
+    os.umask(umask)
+    store = WeightStore((tmp_path / "weights").as_uri(), tmp_path / "cache", CACHE_BYTES)
+    key, files = store.save([part("model.pt2", b"weights")], LIMIT)
+    stored = store.local_folder(key, files)
+    assert rights(stored) == folder
+    assert rights(stored / "model.pt2") == file
+
+
+def test_folder_of_another_user_is_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = WeightStore(tmp_path.as_uri(), tmp_path / "cache", CACHE_BYTES)
+    key, files = store.save([part("model.pt2", b"weights")], LIMIT)
+
+    def refuse(path: Path) -> bool:
+        raise PermissionError(errno.EACCES, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "is_file", refuse)
+    with pytest.raises(Unavailable, match="no permission"):
+        store.local_folder(key, files)
