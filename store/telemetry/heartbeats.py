@@ -22,9 +22,9 @@ class Heartbeat:
 
     Memory is that of the device: of the GPU, by all processes together; on a CPU, of the process and of the machine.
     ``busy_share`` is the share of the last seconds in which the device ran a batch for this process. ``tasks`` are
-    those under way, ``threads`` how many there can be. ``sandbox_missing`` says in a sentence what of its confinement the
-    kernel does not do, and is None where it does all. Of the cache are the bytes that loaded networks take, and that
-    they may. Times are seconds since the epoch.
+    those under way, ``threads`` how many there can be. ``sandbox_missing`` says in a sentence what of its confinement
+    the kernel does not do, and is None where it does all. Of the cache are the bytes that loaded networks take, and
+    that they may. Times are seconds since the epoch.
     """
 
     worker: str

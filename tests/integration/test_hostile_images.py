@@ -28,7 +28,7 @@ CLASSIFIER = "/recognition/public/shapes-v1/inference"
 
 def worker_of(service: Service) -> psutil.Process:
     children = psutil.Process(service.process.pid).children(recursive=True)
-    (worker,) = [child for child in children if child.cmdline()[-2:] == ["-m", "workers"]]
+    (worker,) = [child for child in children if "workers.main" in child.cmdline()]
     return worker
 
 

@@ -26,7 +26,7 @@ def ask(http: httpx.Client, path: str) -> httpx.Response:
 
 def worker_pids(service: Service) -> set[int]:
     children = psutil.Process(service.process.pid).children(recursive=True)
-    return {child.pid for child in children if child.cmdline()[-2:] == ["-m", "workers"]}
+    return {child.pid for child in children if "workers.main" in child.cmdline()}
 
 
 def test_a_network_that_crashes_fails_alone(service: Service, http: httpx.Client, tmp_path: Path) -> None:
