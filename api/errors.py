@@ -83,6 +83,12 @@ class UnsupportedBody(RequestError):
     status = 415
 
 
+class UnsupportedEncoding(UnsupportedBody):
+    """The body is compressed."""
+
+    headers: ClassVar[Mapping[str, str]] = {"Accept-Encoding": "identity"}  # as RFC 9110 wants, section 12.5.3
+
+
 STATUS_OF_STORE_ERROR: Mapping[type[StoreError], int] = {
     InvalidValue: 400,
     NotFound: 404,

@@ -12,7 +12,7 @@ from typing import Any, BinaryIO, cast
 from flask import Request
 
 from api.auth import account_id
-from api.bodies.json_text import JsonError, parse_json
+from api.bodies.json_text import JsonError, parse_json, without_mark
 from api.bodies.multipart import IncomingPart, incoming_parts
 from api.bodies.nesting import nest
 from api.bodies.parts import Part
@@ -147,7 +147,7 @@ def _looks_right(name: str, head: bytes) -> bool:
 
 def _check_architecture(data: bytes) -> None:
     try:
-        value = parse_json(data)
+        value = parse_json(without_mark(data))
     except JsonError as error:
         raise invalid_fields({ARCHITECTURE: [f"Must be valid JSON: {error}."]}) from error
     valid = (

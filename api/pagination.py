@@ -7,6 +7,7 @@ from urllib.parse import urlencode
 
 from flask import request
 
+from api.hosts import own_url
 from api.query import asked_integer
 
 DEFAULT_LIMIT = 100
@@ -35,7 +36,7 @@ def asked_page() -> PageRequest:
 
 def _link(offset: int, limit: int) -> str:
     others = [(name, value) for name, value in request.args.items(multi=True) if name not in ("offset", "limit")]
-    return f"{request.base_url}?{urlencode([*others, ('offset', offset), ('limit', limit)])}"
+    return f"{own_url()}?{urlencode([*others, ('offset', offset), ('limit', limit)])}"
 
 
 def page_answer(page: PageRequest, results: Iterable[Any], total: int) -> dict[str, Any]:

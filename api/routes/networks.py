@@ -9,7 +9,8 @@ from flask import Response, request
 from api.auth import account_id
 from api.bulk import accept_bulk
 from api.dispatch import accept, tensors_task
-from api.endpoint import IDEMPOTENCY_KEY, OWN_ID, PAGE_ARGUMENTS, PREFER, blueprint, endpoint, request_body
+from api.endpoint import IDEMPOTENCY_KEY, PAGE_ARGUMENTS, PREFER, blueprint, endpoint, request_body
+from api.ids import OWN_ID
 from api.network_uploads import create_network
 from api.pagination import asked_page, page_answer
 from api.routes.answer_examples import ACCEPTED, BULK_ANSWER, NETWORK, PUBLIC_NETWORK, page_of

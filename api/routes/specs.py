@@ -8,7 +8,8 @@ from flask import Response
 from api.auth import account_id
 from api.bulk import accept_bulk
 from api.dispatch import accept_recognition, recognition_task, require_version
-from api.endpoint import IDEMPOTENCY_KEY, OWN_ID, PAGE_ARGUMENTS, PREFER, blueprint, endpoint
+from api.endpoint import IDEMPOTENCY_KEY, PAGE_ARGUMENTS, PREFER, blueprint, endpoint
+from api.ids import OWN_ID
 from api.pagination import asked_page, page_answer
 from api.routes.answer_examples import (
     ACCEPTED,
