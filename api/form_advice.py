@@ -40,7 +40,7 @@ def _advice(error: RequestError, request: Request, schema: Schema, field: str) -
         and isinstance(error, InvalidRequest)
         and any(_may_be_image(path, schema) for path in error.errors or {})
     ):
-        return f" In a form, the image is the field {field}; with curl: -F '{field}=@image.jpg'."
+        return f" A form holds one image for each input, here {field}; with curl: -F '{field}=@image.jpg'."
     return ""
 
 

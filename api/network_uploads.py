@@ -37,6 +37,7 @@ SUPPORTED = (
     "Supported for pytorch-2.x: model.pt2; model.torchscript; weights.safetensors or weights.pth with "
     "architecture.json; and the .npy files that the preprocessing names."
 )
+NAMING = "The part of a file is named as the file; with curl: -F model.pt2=@model.pt2."
 FIELDS = frozenset(NewNetworkSchema().fields)
 ROOT = re.compile(r"[^.\[]*")
 MAX_ARCHITECTURE_BYTES = 1024 * 1024
@@ -96,7 +97,7 @@ class _Upload:
                 self._keep(part)
                 continue
             if not _is_supported(part.name):
-                raise invalid_fields({part.name: [f"Unsupported file or unknown field. {SUPPORTED}"]})
+                raise invalid_fields({part.name: [f"Unsupported file or unknown field. {SUPPORTED} {NAMING}"]})
             if part.name in self._names:
                 raise invalid_fields({part.name: ["It is given more than once."]})
             self._names.add(part.name)

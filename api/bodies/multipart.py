@@ -17,12 +17,13 @@ from werkzeug.sansio.multipart import Data, Epilogue, Event, Field, File, Multip
 
 from api.bodies.boundaries import Boundary
 from api.bodies.encodings import require_plain_body, require_plain_part
-from api.errors import InvalidRequest
+from api.errors import WHOLE_BODY, InvalidRequest
 
 CHUNK_BYTES = 256 * 1024
 MAX_HEADER_BYTES = 64 * 1024
 MAX_PARTS = 20_000
 REPLACEMENT = "\ufffd"  # of bytes that are not UTF-8
+NOT_UTF_8 = "A field name of the form is not UTF-8."
 
 
 class IncomingPart(io.RawIOBase):
@@ -100,7 +101,7 @@ def _check_head(head: Field | File) -> None:
     if not isinstance(head.name, str):
         raise InvalidRequest("A part of the multipart body has no name.")
     if REPLACEMENT in head.name:
-        raise InvalidRequest("A field name of the form is not UTF-8.")
+        raise InvalidRequest(NOT_UTF_8, {WHOLE_BODY: [NOT_UTF_8]})
     require_plain_part(head.name, head.headers)
 
 

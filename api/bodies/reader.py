@@ -12,7 +12,7 @@ from werkzeug.exceptions import RequestEntityTooLarge
 
 from api.bodies.encodings import require_plain_body
 from api.bodies.json_text import JsonError, parse_json_with_tail, without_mark
-from api.bodies.multipart import incoming_parts
+from api.bodies.multipart import NOT_UTF_8, incoming_parts
 from api.bodies.nesting import nest
 from api.bodies.parts import Part
 from api.errors import WHOLE_BODY, InvalidRequest, UnsupportedBody, invalid_fields
@@ -21,7 +21,7 @@ JSON = "application/json"
 FORM = "application/x-www-form-urlencoded"
 MULTIPART = "multipart/form-data"
 MAX_FORM_FIELDS = 20_000
-NOT_UTF_8 = "A field name of the form is not UTF-8."
+PART_HEAD, MAX_BOUNDARY_LINE = b"\r\ncontent-disposition:", 200  # how a multipart body begins
 
 
 def read_body(request: Request) -> dict[str, Any]:
@@ -55,6 +55,10 @@ def _whole(request: Request) -> bytes:
     limit = request.max_content_length
     if request.content_length is None and limit is not None and len(data) >= limit:
         raise RequestEntityTooLarge
+    if data.startswith(b"--") and PART_HEAD in data[:MAX_BOUNDARY_LINE].lower():
+        raise InvalidRequest(
+            f"The body is {MULTIPART}, but its Content-Type is {request.mimetype}. Leave that to the HTTP client."
+        )
     return data
 
 
