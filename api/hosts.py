@@ -32,7 +32,7 @@ def is_host(text: str) -> bool:
 
 def own_url() -> str:
     """Return the URL of this request without its query. Werkzeug's has no host where the name has an underscore."""
-    host = request.environ.get("HTTP_HOST", request.host).removesuffix(DEFAULT_PORTS[request.scheme])
+    host = (request.environ.get("HTTP_HOST") or request.host).removesuffix(DEFAULT_PORTS[request.scheme])
     return f"{request.scheme}://{host}{quote(request.root_path + request.path)}"
 
 
