@@ -8,7 +8,7 @@ import orjson
 from flask import Response, request
 from marshmallow import ValidationError
 
-from api.errors import InvalidRequest, RequestError, as_invalid_request
+from api.errors import InvalidRequest, as_invalid_request
 from api.form_advice import advised
 from api.idempotency import asked_key, idempotency
 from api.schemas.bulk import BulkItemSchema
@@ -47,7 +47,7 @@ def accept_bulk(asked: JsonObject, new_task: Callable[[JsonObject], NewTask]) ->
 
 def _made(
     common: JsonObject, item: Any, new_task: Callable[[JsonObject], NewTask], index: int
-) -> NewTask | RequestError:
+) -> NewTask | InvalidRequest:
     try:
         return new_task({**common, "inputs": ITEM.load(item)["inputs"]})
     except ValidationError as error:
@@ -63,7 +63,7 @@ def _refuse_if_full(answers: Sequence[Acceptance | Exception]) -> None:
                 raise each
 
 
-def _answer(outcome: Acceptance | StoreError | RequestError, reference: str | None) -> JsonObject:
+def _answer(outcome: Acceptance | StoreError | InvalidRequest, reference: str | None) -> JsonObject:
     if isinstance(outcome, Acceptance):
         return {"task_id": outcome.task_id, "reference": reference}
     return {"error": str(outcome), "reference": reference}

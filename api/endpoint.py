@@ -129,7 +129,7 @@ def _answered(view: View, schema: Schema, ids: JsonObject) -> Any:
         except ValidationError as error:
             raise as_invalid_request(error) from error
     except RequestError as error:
-        raise advised(error, request, schema) from error
+        raise advised(error, request, schema) from None
 
 
 def _manual_doc(view: View, body: JsonObject | None, arguments: list[JsonObject] | None) -> JsonObject:

@@ -13,7 +13,7 @@ from gunicorn.http.parser import RequestParser
 
 from api.http1.body_readers import FairChunkedReader, WholeLengthReader
 
-MAX_SKIPPED_BYTES = 64 * 1024  # of a body that nobody has read
+MAX_SKIPPED_BYTES = 1024 * 1024  # of a body that nobody has read
 
 
 def install() -> None:

@@ -103,6 +103,14 @@ def test_host_of_an_absolute_address_wins(port: int, admin: Caller) -> None:
     assert answer.json["next"].startswith("http://recoq.example:8000/v0.7/recognition/specs?")
 
 
+def test_host_that_only_looks_like_an_international_one_is_shown_as_it_is(port: int, admin: Caller) -> None:
+    admin.spec()
+    admin.spec()
+    sent = request("GET", "/v0.7/recognition/specs?limit=1", admin.key, "Connection: close")
+    answer = exchange(port, sent.replace(b"Host: localhost", b"Host: xn--a")).only
+    assert answer.json["next"].startswith("http://xn--a/v0.7/")
+
+
 def test_absolute_address_with_a_password_is_refused(port: int, admin: Caller) -> None:
     answer = exchange(port, request("GET", "http://a:b@localhost/v0.7/tasks", admin.key, "Connection: close")).only
     assert answer.status == 400
