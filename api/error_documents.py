@@ -34,10 +34,10 @@ MEANINGS: dict[int, tuple[str, JsonObject]] = {
     ),
     414: (
         "The address with its query is too long.",
-        {"error": "Request Line is too large (70034 > 65536)."},
+        {"error": "The request line is longer than 65536 bytes."},
     ),
     415: (
-        "The body is of a type that is not read here.",
+        "The body is of a type or a Content-Encoding that is not read here.",
         {"error": "Send the body as application/json, multipart/form-data or application/x-www-form-urlencoded."},
     ),
     429: (
@@ -46,7 +46,7 @@ MEANINGS: dict[int, tuple[str, JsonObject]] = {
     ),
     431: (
         "A header is too long.",
-        {"error": "Error parsing headers: 'limit request headers fields size'."},
+        {"error": "A header is too long, or there are too many headers."},
     ),
     503: (
         "The database, the queue or the store of weights is away.",
