@@ -7,6 +7,7 @@ import logging
 from collections.abc import Iterator, Mapping
 from itertools import islice
 from typing import Any, ClassVar
+from urllib.parse import quote
 
 import orjson
 from flask import Flask, Response, request
@@ -114,6 +115,11 @@ def _cut(text: str, length: int) -> str:
     return text if len(text) <= length else f"{text[:length]}…"
 
 
+def request_line() -> str:
+    """Return what this request asks, as one line of bounded length for the log, whatever its path holds."""
+    return f"{request.method} {_cut(quote(request.path), LONGEST_PATH)}"
+
+
 def flatten(messages: Any, path: str = "") -> Iterator[tuple[str, list[str]]]:
     """Yield (dotted path, messages) for the nested messages of a marshmallow error."""
     if isinstance(messages, Mapping):
@@ -161,7 +167,7 @@ def _answer_store_error(error: StoreError) -> Response:
     if status is None:
         return _answer_unexpected(error)
     if status >= 500:
-        log.error("%s %s: %s", request.method, request.path, error)
+        log.error("%s: %s", request_line(), error)
     response = error_response(status, str(error))
     if status in (429, 503):
         seconds = error.retry_after_seconds if isinstance(error, TryLater) else RETRY_AFTER_SECONDS
@@ -184,7 +190,7 @@ def _answer_http_exception(error: HTTPException) -> Response:
 
 
 def _answer_unexpected(error: Exception) -> Response:
-    log.error("%s %s failed", request.method, request.path, exc_info=error)
+    log.error("%s failed", request_line(), exc_info=error)
     return error_response(500, "The server failed to answer this request; its log says why.")
 
 

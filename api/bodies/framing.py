@@ -5,7 +5,7 @@ from typing import IO
 
 from flask import Flask, request
 
-from api.errors import InvalidRequest
+from api.errors import InvalidRequest, request_line
 from api.http1.refusals import BROKEN_BODY, what_is_broken
 
 log = logging.getLogger(__name__)
@@ -27,7 +27,7 @@ class FramedInput:
             return self._stream.read(size)
         except BROKEN_BODY as error:
             sentence = what_is_broken(error)
-            log.warning("%s %s from %s: %s", request.method, request.path, request.remote_addr, sentence)
+            log.warning("%s: %s", request_line(), sentence)
             raise InvalidRequest(sentence) from error
 
 

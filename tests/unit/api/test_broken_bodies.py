@@ -226,6 +226,14 @@ def test_many_tiny_chunks_hold_nobody_up(port: int, admin: Caller) -> None:
     assert 0 < longest < MAX_HOLD_SECONDS, longest
 
 
+def test_paths_neither_break_nor_fill_the_log(port: int, admin: Caller, log: Log) -> None:
+    path = f"/v0.7/recognition/public/{'x' * 150}%0Aforged%1B{'x' * 50_000}/inference"
+    assert exchange(port, request("POST", path, admin.key, JSON, CHUNKED, body=b"zz\r\n")).only.status == 400
+    [line] = log()
+    assert "%0Aforged" in line
+    assert len(line) < MAX_LINE
+
+
 def test_log_lines_do_not_repeat_keys(port: int, admin: Caller, log: Log) -> None:
     sent = request("POST", "/v0.7/recognition/specs", admin.key, JSON, CHUNKED, body=b"zz\r\n")
     exchange(port, sent)

@@ -90,6 +90,11 @@ def test_nonsense_that_a_trusted_proxy_passes_on_is_refused(
     assert not {*forwarded.values()} & {*response.get_json()["error"].split()}
 
 
+def test_links_keep_arguments_byte_for_byte(lists: Caller) -> None:
+    query = "x=%FF&y=%C3%A9+%26&y=&offset=0"
+    assert lists.get(f"{PATH}&{query}").get_json()["next"].endswith("?x=%FF&y=%C3%A9+%26&y=&offset=1&limit=1")
+
+
 def test_health_and_pages_are_held_to_the_same(app: Flask) -> None:
     for path in ("/healthz", "/", "/v0.7/openapi.json"):
         assert app.test_client().get(path, environ_overrides={"HTTP_HOST": "a b"}).status_code == 400
