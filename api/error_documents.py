@@ -5,13 +5,13 @@ from typing import Any
 
 JsonObject = dict[str, Any]
 
-EVERYWHERE = (401, 403, 414, 429, 431, 503)
+EVERYWHERE = (400, 401, 403, 414, 429, 431, 503)
 OF_CHANGES = (507,)
-WITH_A_BODY = (400, 408, 413, 415)
+WITH_A_BODY = (408, 413, 415)
 
 MEANINGS: dict[int, tuple[str, JsonObject]] = {
     400: (
-        "The body or an argument is not valid.",
+        "The request, its body or an argument is not valid.",
         {
             "error": "inputs.0.image.source: This field is required.",
             "errors": {"inputs.0.image.source": ["This field is required."]},

@@ -16,7 +16,7 @@ class Part:
     data: bytes = field(repr=False)
     filename: str | None = None
     content_type: str = ""
-    is_url_encoded: bool = False
+    is_url_encoded: bool = False  # and may have a space where a + was sent unescaped
 
     @property
     def is_json(self) -> bool:

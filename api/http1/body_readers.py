@@ -45,12 +45,7 @@ class FairChunkedReader(ChunkedReader):  # type: ignore[misc]  # gunicorn has no
 
     def __init__(self, req: Any, unreader: Any) -> None:
         super().__init__(req, unreader)
-        self._turn_began = 0.0
-
-    def read(self, size: int) -> Any:
-        """Return up to ``size`` bytes of the body, none at its end."""
         self._turn_began = time.monotonic()
-        return super().read(size)
 
     def parse_chunk_size(self, unreader: Any, data: Any = None) -> Any:
         """Return the size of the next chunk, and what was received of it.

@@ -15,7 +15,8 @@ from api.http1.body_readers import BodyCutOff
 
 MAX_QUOTED = 60  # characters of what was sent
 HEADER_NAME = re.compile(r"[\w-]*", re.ASCII)
-HEADERS_THAT_FRAME = {
+SENTENCES = {
+    "bare LF as line terminator": "Every line of the head must end with CRLF.",
     "HOST": "Send the header Host once.",
     "CONTENT-TYPE": "Send the header Content-Type once.",
     "CONTENT-LENGTH": "Content-Length must be one number of bytes, and not stand beside Transfer-Encoding.",
@@ -40,16 +41,20 @@ def _quoted(sent: object) -> str:
 def _header(error: Any) -> str:
     """Name a header, without what may be its value: that can be a key."""
     name = HEADER_NAME.match(str(error.hdr))
-    return HEADERS_THAT_FRAME.get(str(error.hdr), f"The header {_quoted(name[0] if name else '')} is malformed.")
+    return SENTENCES.get(str(error.hdr), f"The header {_quoted(name[0] if name else '')} is malformed.")
+
+
+def _line(error: Any) -> str:
+    return SENTENCES.get(str(error.req), f"The request line is malformed: {_quoted(error.req)}.")
 
 
 Sentence = Callable[[Any], str]
 
 BAD, TOO_LONG = HTTPStatus.BAD_REQUEST, HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
 HEADS: dict[type[Exception], tuple[HTTPStatus, Sentence]] = {
-    errors.InvalidRequestLine: (BAD, lambda error: f"The request line is malformed: {_quoted(error.req)}."),
+    errors.InvalidRequestLine: (BAD, _line),
     errors.InvalidRequestMethod: (BAD, lambda error: f"The method {_quoted(error.method)} is malformed."),
-    errors.InvalidHTTPVersion: (BAD, lambda error: f"The version {_quoted(error.version)} is not read; send HTTP/1.1."),
+    errors.InvalidHTTPVersion: (BAD, lambda _: "The request is neither HTTP/1.1 nor HTTP/1.0."),
     errors.InvalidHeader: (BAD, _header),
     errors.InvalidHeaderName: (BAD, _header),
     errors.ObsoleteFolding: (BAD, lambda error: f"The header {_quoted(error.hdr)} must be on one line."),

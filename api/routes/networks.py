@@ -72,9 +72,7 @@ def _listed(owner: int | None) -> JsonObject:
     return page_answer(page, map(network_answer, found.items), found.total)
 
 
-@endpoint(
-    networks, "GET", LIST, gives=NetworkPageSchema, answer=page_of(NETWORK), errors=(400,), arguments=PAGE_ARGUMENTS
-)
+@endpoint(networks, "GET", LIST, gives=NetworkPageSchema, answer=page_of(NETWORK), arguments=PAGE_ARGUMENTS)
 def list_networks() -> JsonObject:
     """List the account's networks."""
     return _listed(account_id())
@@ -86,7 +84,6 @@ def list_networks() -> JsonObject:
     PUBLIC_LIST,
     gives=NetworkPageSchema,
     answer=page_of(PUBLIC_NETWORK),
-    errors=(400,),
     arguments=PAGE_ARGUMENTS,
 )
 def list_public_networks() -> JsonObject:

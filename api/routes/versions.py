@@ -76,7 +76,6 @@ def create_version(fields: JsonObject) -> JsonObject:
     LIST,
     gives=VersionPageSchema,
     answer=page_of(VERSION_IN_LIST),
-    errors=(400,),
     arguments=PAGE_ARGUMENTS,
 )
 def list_versions() -> JsonObject:
