@@ -124,10 +124,9 @@ def endpoint(
 def _answered(view: View, schema: Schema, ids: JsonObject) -> Any:
     """Return what ``view`` makes of the body of this request."""
     try:
-        try:
-            return view(schema.load(read_body(request)), **ids)
-        except ValidationError as error:
-            raise as_invalid_request(error) from error
+        return view(schema.load(read_body(request)), **ids)
+    except ValidationError as error:
+        raise advised(as_invalid_request(error), request, schema) from error
     except RequestError as error:
         raise advised(error, request, schema) from None
 
