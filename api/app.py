@@ -10,9 +10,12 @@ from flask_cors import CORS
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from api.auth import require_keys
+from api.bodies.framing import require_whole_bodies
 from api.bodies.memory import bound_body_memory
 from api.bodies.pace import bound_body_time
 from api.errors import register_error_handler
+from api.hosts import require_hosts
+from api.ids import route_ids
 from api.openapi import serve_document, start_document
 from api.request_figures import count_requests
 from api.routes.accounts import accounts
@@ -73,8 +76,10 @@ def create_app(settings: Settings, services: Services | None = None) -> Flask:
     app.json = OrjsonProvider(app)
     app.url_map.strict_slashes = False
     app.url_map.merge_slashes = False
+    route_ids(app)
     attach(app, services or open_services(settings))
     count_requests(app)
+    require_hosts(app)
     app.before_request(bound_waits)
     app.teardown_request(unbound_waits)
     _limit_bodies(app, settings)
@@ -91,6 +96,7 @@ def create_app(settings: Settings, services: Services | None = None) -> Flask:
     if settings.cors_origins:
         _allow_origins(app, settings.cors_origins)
     answer_waits(app)  # after what adds headers, so that it comes before them
+    require_whole_bodies(app)
     bound_body_time(app, settings.body_seconds)
     bound_body_memory(app, settings.body_memory_bytes, UPLOAD_PATH)
     if settings.trusted_proxies:

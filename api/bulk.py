@@ -5,10 +5,11 @@ from dataclasses import replace
 from typing import Any
 
 import orjson
-from flask import Response
+from flask import Response, request
 from marshmallow import ValidationError
 
 from api.errors import InvalidRequest, as_invalid_request
+from api.form_advice import advised
 from api.idempotency import asked_key, idempotency
 from api.schemas.bulk import BulkItemSchema
 from api.schemas.fields import Text
@@ -30,7 +31,7 @@ def accept_bulk(asked: JsonObject, new_task: Callable[[JsonObject], NewTask]) ->
         QueueFull: if no task at all could be accepted for that reason.
     """
     items = asked.pop("items")
-    made = [_made({**asked}, item, new_task) for item in items]
+    made = [_made({**asked}, item, new_task, index) for index, item in enumerate(items)]
     key = asked_key()
     if key is not None:
         made = [
@@ -44,13 +45,15 @@ def accept_bulk(asked: JsonObject, new_task: Callable[[JsonObject], NewTask]) ->
     return Response(orjson.dumps({"tasks": shown}), status=202, mimetype="application/json")
 
 
-def _made(common: JsonObject, item: Any, new_task: Callable[[JsonObject], NewTask]) -> NewTask | InvalidRequest:
+def _made(
+    common: JsonObject, item: Any, new_task: Callable[[JsonObject], NewTask], index: int
+) -> NewTask | InvalidRequest:
     try:
         return new_task({**common, "inputs": ITEM.load(item)["inputs"]})
     except ValidationError as error:
-        return as_invalid_request(error)
+        return advised(as_invalid_request(error), request, ITEM, index)
     except InvalidRequest as error:
-        return error
+        return advised(error, request, ITEM, index)
 
 
 def _refuse_if_full(answers: Sequence[Acceptance | Exception]) -> None:

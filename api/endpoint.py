@@ -10,15 +10,15 @@ from typing import Any
 
 from flask import request
 from flask_smorest import Blueprint
-from marshmallow import Schema
+from marshmallow import Schema, ValidationError
 
 from api.bodies.reader import FORM, JSON, MULTIPART, read_body
 from api.error_documents import EVERYWHERE, OF_CHANGES, WITH_A_BODY
+from api.errors import RequestError, as_invalid_request
+from api.form_advice import advised
 from api.pagination import DEFAULT_LIMIT, LARGEST_LIMIT, LARGEST_OFFSET
 
 PREFIX = "/v0.7"
-LARGEST_ID = 2**63 - 1
-OWN_ID = f"int(max={LARGEST_ID})"
 
 View = Callable[..., Any]
 JsonObject = dict[str, Any]
@@ -104,9 +104,7 @@ def endpoint(
 
     def register(view: View) -> View:
         def called(**ids: Any) -> Any:
-            if schema is None:
-                return view(**ids)
-            return view(schema.load(read_body(request)), **ids)
+            return view(**ids) if schema is None else _answered(view, schema, ids)
 
         called.__name__, called.__doc__ = view.__name__, view.__doc__
         documented = group.doc(**_manual_doc(view, body, arguments))(called)
@@ -121,6 +119,16 @@ def endpoint(
         return view
 
     return register
+
+
+def _answered(view: View, schema: Schema, ids: JsonObject) -> Any:
+    """Return what ``view`` makes of the body of this request."""
+    try:
+        return view(schema.load(read_body(request)), **ids)
+    except ValidationError as error:
+        raise advised(as_invalid_request(error), request, schema) from error
+    except RequestError as error:
+        raise advised(error, request, schema) from None
 
 
 def _manual_doc(view: View, body: JsonObject | None, arguments: list[JsonObject] | None) -> JsonObject:

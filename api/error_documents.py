@@ -5,13 +5,13 @@ from typing import Any
 
 JsonObject = dict[str, Any]
 
-EVERYWHERE = (401, 403, 414, 429, 431, 503)
+EVERYWHERE = (400, 401, 403, 414, 429, 431, 503)
 OF_CHANGES = (507,)
-WITH_A_BODY = (400, 408, 413, 415)
+WITH_A_BODY = (408, 413, 415)
 
 MEANINGS: dict[int, tuple[str, JsonObject]] = {
     400: (
-        "The body or an argument is not valid.",
+        "The request, its body or an argument is not valid.",
         {
             "error": "inputs.0.image.source: This field is required.",
             "errors": {"inputs.0.image.source": ["This field is required."]},
@@ -34,10 +34,10 @@ MEANINGS: dict[int, tuple[str, JsonObject]] = {
     ),
     414: (
         "The address with its query is too long.",
-        {"error": "Request Line is too large (70034 > 65536)."},
+        {"error": "The request line is longer than 65536 bytes."},
     ),
     415: (
-        "The body is of a type that is not read here.",
+        "The body is of a type or a Content-Encoding that is not read here.",
         {"error": "Send the body as application/json, multipart/form-data or application/x-www-form-urlencoded."},
     ),
     429: (
@@ -46,7 +46,7 @@ MEANINGS: dict[int, tuple[str, JsonObject]] = {
     ),
     431: (
         "A header is too long.",
-        {"error": "Error parsing headers: 'limit request headers fields size'."},
+        {"error": "A header is too long, or there are too many headers."},
     ),
     503: (
         "The database, the queue or the store of weights is away.",

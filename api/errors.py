@@ -7,6 +7,7 @@ import logging
 from collections.abc import Iterator, Mapping
 from itertools import islice
 from typing import Any, ClassVar
+from urllib.parse import quote
 
 import orjson
 from flask import Flask, Response, request
@@ -83,6 +84,12 @@ class UnsupportedBody(RequestError):
     status = 415
 
 
+class UnsupportedEncoding(UnsupportedBody):
+    """The body is compressed."""
+
+    headers: ClassVar[Mapping[str, str]] = {"Accept-Encoding": "identity"}  # as RFC 9110 wants, section 12.5.3
+
+
 STATUS_OF_STORE_ERROR: Mapping[type[StoreError], int] = {
     InvalidValue: 400,
     NotFound: 404,
@@ -106,6 +113,11 @@ def invalid_fields(errors: Errors) -> InvalidRequest:
 
 def _cut(text: str, length: int) -> str:
     return text if len(text) <= length else f"{text[:length]}…"
+
+
+def request_line() -> str:
+    """Return what this request asks, as one line of bounded length for the log, whatever its path holds."""
+    return f"{request.method} {_cut(quote(request.path), LONGEST_PATH)}"
 
 
 def flatten(messages: Any, path: str = "") -> Iterator[tuple[str, list[str]]]:
@@ -155,7 +167,7 @@ def _answer_store_error(error: StoreError) -> Response:
     if status is None:
         return _answer_unexpected(error)
     if status >= 500:
-        log.error("%s %s: %s", request.method, request.path, error)
+        log.error("%s: %s", request_line(), error)
     response = error_response(status, str(error))
     if status in (429, 503):
         seconds = error.retry_after_seconds if isinstance(error, TryLater) else RETRY_AFTER_SECONDS
@@ -178,7 +190,7 @@ def _answer_http_exception(error: HTTPException) -> Response:
 
 
 def _answer_unexpected(error: Exception) -> Response:
-    log.error("%s %s failed", request.method, request.path, exc_info=error)
+    log.error("%s failed", request_line(), exc_info=error)
     return error_response(500, "The server failed to answer this request; its log says why.")
 
 

@@ -4,6 +4,7 @@ import contextlib
 import errno
 import socket
 from collections.abc import Iterator
+from http import HTTPStatus
 from typing import Any
 
 import gevent
@@ -11,9 +12,12 @@ from gunicorn.workers.base_async import AsyncWorker
 from gunicorn.workers.ggevent import GeventWorker
 
 from api.gathered_answer import GatheredAnswer
+from api.http1.closing import linger, send_refusal
+from api.http1.refusals import Refusal, refusal_of
 from api.services import EXTENSION
 
 STALL_SECONDS = 60.0  # how long a client may neither send nor take a byte of what it has begun
+FAILURE = Refusal(HTTPStatus.INTERNAL_SERVER_ERROR, "The server failed to answer this request; its log says why.")
 
 
 class GreenletWorker(GeventWorker):  # type: ignore[misc]  # gunicorn has no types
@@ -42,8 +46,30 @@ class GreenletWorker(GeventWorker):  # type: ignore[misc]  # gunicorn has no typ
             super().handle_request(listener_name, req, gathered, addr)
         except StopIteration:  # the connection is to be closed, with its answer on it
             gathered.flush()
+            if not req.body_is_read():
+                self._linger(sock)
             raise
         gathered.flush()
+
+    def handle_error(self, req: Any, client: Any, addr: Any, exc: BaseException) -> None:
+        """Answer a request that the application has not answered, and log one line of it."""
+        refusal = refusal_of(exc)
+        if refusal is None:
+            self.log.error("A connection failed", exc_info=exc)
+            refusal = FAILURE
+        else:
+            self.log.warning("Refused a request from %s: %s", addr[0], refusal.sentence)
+        with contextlib.suppress(OSError):
+            send_refusal(client, refusal)
+        self._linger(client)
+
+    def _linger(self, client: socket.socket) -> None:
+        self._idle.add(client)
+        try:
+            if self.alive:
+                linger(client)
+        finally:
+            self._idle.discard(client)
 
     @contextlib.contextmanager
     def timeout_ctx(self) -> Iterator[None]:

@@ -3,7 +3,6 @@
 Nothing is fetched or decoded here; only what can be seen to be wrong without that is refused.
 """
 
-import binascii
 import re
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,12 +11,11 @@ from urllib.parse import urlsplit
 from marshmallow import ValidationError
 
 from api.bodies.parts import Part
+from api.data_urls import is_data_url, read_data_url
 
 LONGEST_URL = 8192
-DATA_HEAD = re.compile(rb"data:image/[\w.+*-]+;(base64|binary),", re.IGNORECASE)
 WEB_HEAD = re.compile(rb"https?:", re.IGNORECASE)
 UNSAFE_IN_URL = re.compile(r"[\x00-\x20\x7f]")
-WHITE_SPACE = b" \t\r\n"
 
 WHAT_IT_MAY_BE = (
     'Must be an "http://" or "https://" URL, "data:image/*;base64,…", "data:image/*;binary,…", '
@@ -58,8 +56,11 @@ def read_source(value: Any) -> SentImage | ImageUrl:
 def _read_part(part: Part) -> SentImage | ImageUrl:
     if part.filename is not None or part.content_type.startswith(("image/", "application/octet-stream")):
         return _sent(part.data)
-    if DATA_HEAD.match(part.data) or WEB_HEAD.match(part.data):
-        return _read_text(part.data, one_character_per_byte=False)
+    if is_data_url(part.data):
+        data = read_data_url(part.data, one_character_per_byte=False, lost_pluses=part.is_url_encoded)
+        return _sent(data)
+    if WEB_HEAD.match(part.data):
+        return read_url(part.data)
     try:
         text = part.string()
     except ValueError:
@@ -70,32 +71,11 @@ def _read_part(part: Part) -> SentImage | ImageUrl:
 
 
 def _read_text(text: bytes, *, one_character_per_byte: bool) -> SentImage | ImageUrl:
-    head = DATA_HEAD.match(text)
-    if head is None:
-        if not WEB_HEAD.match(text):
-            raise ValidationError(WHAT_IT_MAY_BE)
-        return read_url(text)
-    body = text[head.end() :]
-    if head[1].lower() == b"base64":
-        return _read_base64(body)
-    return _sent(_bytes_of_characters(body) if one_character_per_byte else body)
-
-
-def _read_base64(body: bytes) -> SentImage:
-    try:
-        return _sent(binascii.a2b_base64(body.translate(None, WHITE_SPACE), strict_mode=True))
-    except binascii.Error as error:
-        raise ValidationError("The data after base64, is not valid base64.") from error
-
-
-def _bytes_of_characters(body: bytes) -> bytes:
-    """Return one byte for each character: how any byte can be written in JSON."""
-    try:
-        return body.decode().encode("latin-1")
-    except UnicodeEncodeError as error:
-        raise ValidationError(
-            "Binary data in JSON must have one character from U+0000 to U+00FF per byte; base64 is simpler."
-        ) from error
+    if is_data_url(text):
+        return _sent(read_data_url(text, one_character_per_byte=one_character_per_byte))
+    if not WEB_HEAD.match(text):
+        raise ValidationError(WHAT_IT_MAY_BE)
+    return read_url(text)
 
 
 def _sent(data: bytes) -> SentImage:

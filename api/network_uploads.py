@@ -12,7 +12,7 @@ from typing import Any, BinaryIO, cast
 from flask import Request
 
 from api.auth import account_id
-from api.bodies.json_text import JsonError, parse_json
+from api.bodies.json_text import JsonError, parse_json, without_mark
 from api.bodies.multipart import IncomingPart, incoming_parts
 from api.bodies.nesting import nest
 from api.bodies.parts import Part
@@ -37,6 +37,7 @@ SUPPORTED = (
     "Supported for pytorch-2.x: model.pt2; model.torchscript; weights.safetensors or weights.pth with "
     "architecture.json; and the .npy files that the preprocessing names."
 )
+NAMING = "The part of a file is named as the file; with curl: -F model.pt2=@model.pt2."
 FIELDS = frozenset(NewNetworkSchema().fields)
 ROOT = re.compile(r"[^.\[]*")
 MAX_ARCHITECTURE_BYTES = 1024 * 1024
@@ -96,7 +97,7 @@ class _Upload:
                 self._keep(part)
                 continue
             if not _is_supported(part.name):
-                raise invalid_fields({part.name: [f"Unsupported file or unknown field. {SUPPORTED}"]})
+                raise invalid_fields({part.name: [f"Unsupported file or unknown field. {SUPPORTED} {NAMING}"]})
             if part.name in self._names:
                 raise invalid_fields({part.name: ["It is given more than once."]})
             self._names.add(part.name)
@@ -147,7 +148,7 @@ def _looks_right(name: str, head: bytes) -> bool:
 
 def _check_architecture(data: bytes) -> None:
     try:
-        value = parse_json(data)
+        value = parse_json(without_mark(data))
     except JsonError as error:
         raise invalid_fields({ARCHITECTURE: [f"Must be valid JSON: {error}."]}) from error
     valid = (

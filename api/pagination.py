@@ -3,10 +3,11 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import parse_qsl, urlencode
 
 from flask import request
 
+from api.hosts import own_url
 from api.query import asked_integer
 
 DEFAULT_LIMIT = 100
@@ -34,8 +35,10 @@ def asked_page() -> PageRequest:
 
 
 def _link(offset: int, limit: int) -> str:
-    others = [(name, value) for name, value in request.args.items(multi=True) if name not in ("offset", "limit")]
-    return f"{request.base_url}?{urlencode([*others, ('offset', offset), ('limit', limit)])}"
+    # Latin-1 takes each byte for a character: what is not UTF-8 comes back as it was.
+    asked = parse_qsl(request.query_string.decode("latin-1"), keep_blank_values=True, encoding="latin-1")
+    others = [(name, value) for name, value in asked if name not in ("offset", "limit")]
+    return f"{own_url()}?{urlencode([*others, ('offset', offset), ('limit', limit)], encoding='latin-1')}"
 
 
 def page_answer(page: PageRequest, results: Iterable[Any], total: int) -> dict[str, Any]:

@@ -7,13 +7,12 @@ import resource
 from pathlib import Path
 from typing import Any
 
-import orjson
 from flask import Flask
-from gunicorn import util
 from gunicorn.app.base import BaseApplication
 from gunicorn.http import message
 
 from api.app import create_app
+from api.http1 import request
 from api.native_loop import run_object_stores_natively
 from api.services import open_services
 from config.settings import Settings
@@ -67,6 +66,7 @@ def gunicorn_options(settings: Settings) -> dict[str, Any]:
         "graceful_timeout": DRAIN_SECONDS,
         "keepalive": KEEP_ALIVE_SECONDS,
         "limit_request_line": LONGEST_REQUEST_LINE_BYTES,
+        "http_parser": "python",  # which api/http1 builds on; another would be used wherever it is installed
         "forwarded_allow_ips": "",  # only settings.trusted_proxies decides what is believed of forwarded headers
         "worker_tmp_dir": str(SHARED_MEMORY) if SHARED_MEMORY.is_dir() else None,
         "accesslog": None,
@@ -76,18 +76,11 @@ def gunicorn_options(settings: Settings) -> dict[str, Any]:
     }
 
 
-def write_error(client: Any, status: int, reason: str, details: str) -> None:
-    """Answer a request that gunicorn refuses before the application sees it, in the form of every other error."""
-    body = orjson.dumps({"error": f"{details.rstrip('.') or reason}."})
-    head = f"HTTP/1.1 {status} {reason}\r\nConnection: close\r\nContent-Type: application/json\r\n"
-    util.write_nonblock(client, f"{head}Content-Length: {len(body)}\r\n\r\n".encode("latin-1") + body)
-
-
 def serve(settings: Settings) -> None:
     """Serve until SIGTERM or SIGINT; requests that are being answered are finished first."""
     _allow_files_for(settings.api_connections)
     message.MAX_REQUEST_LINE = LONGEST_REQUEST_LINE_BYTES
-    util.write_error = write_error  # gunicorn has no setting for it, and answers in HTML
+    request.install()
     Server(settings).run()
 
 

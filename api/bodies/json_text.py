@@ -4,6 +4,7 @@ Those are raw line breaks inside strings (base64 from a shell) and ``&key=value`
 standard library's decoder is used because it can tell that an object has a key twice.
 """
 
+import codecs
 import json
 import math
 import re
@@ -31,6 +32,11 @@ class _Unsayable(Exception):
         self.word, self.why = word, why
 
 
+def without_mark(data: bytes) -> bytes:
+    """Return ``data`` without the byte order mark that editors on Windows put before the text of a file."""
+    return data.removeprefix(codecs.BOM_UTF8)
+
+
 def parse_json(data: bytes) -> Any:
     """Return the JSON value that ``data`` holds, all of it.
 
@@ -50,10 +56,7 @@ def parse_json_with_tail(data: bytes) -> tuple[Any, bytes]:
     Raises:
         JsonError: as ``parse_json``.
     """
-    try:
-        text = data.decode()
-    except UnicodeDecodeError as error:
-        raise JsonError(f"not UTF-8 at byte {error.start}") from error
+    text = _decoded(data)
     if len(text) > MAX_VALUES:
         _check_count(text)
     value, end = _parse(text, data)
@@ -65,6 +68,17 @@ def parse_json_with_tail(data: bytes) -> tuple[Any, bytes]:
     if tail and not tail.startswith("&"):
         raise JsonError(f"unexpected text after the value{_place(text, end)}")
     return value, tail[1:].encode()
+
+
+def _decoded(data: bytes) -> str:
+    """Return JSON text as RFC 8259 wants it, in UTF-8; other encodings are recognised, so as to be named."""
+    encoding = json.detect_encoding(data)
+    if encoding.startswith(("utf-16", "utf-32")):
+        raise JsonError(f"it looks like {encoding[:6].upper()}; send UTF-8")
+    try:
+        return data.decode()
+    except UnicodeDecodeError as error:
+        raise JsonError(f"not UTF-8 at byte {error.start}") from error
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -10,16 +10,20 @@ from collections.abc import Iterator
 from typing import IO, Any, cast
 
 from flask import Request
+from werkzeug.datastructures import Headers
 from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.http import parse_options_header
 from werkzeug.sansio.multipart import Data, Epilogue, Event, Field, File, MultipartDecoder, NeedData
 
 from api.bodies.boundaries import Boundary
-from api.errors import InvalidRequest
+from api.bodies.encodings import require_plain_body, require_plain_part
+from api.errors import WHOLE_BODY, InvalidRequest
 
 CHUNK_BYTES = 256 * 1024
 MAX_HEADER_BYTES = 64 * 1024
 MAX_PARTS = 20_000
+REPLACEMENT = "\ufffd"  # of bytes that are not UTF-8
+NOT_UTF_8 = "A field name of the form is not UTF-8."
 
 
 class IncomingPart(io.RawIOBase):
@@ -79,22 +83,38 @@ def incoming_parts(request: Request) -> Iterator[IncomingPart]:
 
     Raises:
         InvalidRequest: if the body is not multipart, or has too many parts or too long a header of one.
+        UnsupportedEncoding: if it is compressed.
         RequestEntityTooLarge: past ``request.max_content_length``.
     """
+    require_plain_body(request)
     boundary = request.mimetype_params.get("boundary", "")
     if not boundary or not boundary.isascii():
         raise InvalidRequest("The Content-Type of a multipart body must name its boundary.")
     events = _events(request.stream, boundary.encode())
     for event in events:
         if isinstance(event, Field | File):
-            if not isinstance(event.name, str):
-                raise InvalidRequest("A part of the multipart body has no name.")
+            _check_head(event)
             yield IncomingPart(event, events)
+
+
+def _check_head(head: Field | File) -> None:
+    if not isinstance(head.name, str):
+        raise InvalidRequest("A part of the multipart body has no name.")
+    if REPLACEMENT in head.name:
+        raise InvalidRequest(NOT_UTF_8, {WHOLE_BODY: [NOT_UTF_8]})
+    require_plain_part(head.name, head.headers)
+
+
+class _Decoder(MultipartDecoder):
+    """Werkzeug's decoder, without its demand that headers are UTF-8: the name of a file may be in any encoding."""
+
+    def _parse_headers(self, data: bytes | bytearray) -> Headers:
+        return super()._parse_headers(data.decode(errors="replace").encode())
 
 
 def _events(stream: IO[bytes], boundary: bytes) -> Iterator[Event]:
     limit = CHUNK_BYTES + MAX_HEADER_BYTES
-    decoder = MultipartDecoder(b"", max_form_memory_size=limit, max_parts=MAX_PARTS)
+    decoder = _Decoder(b"", max_form_memory_size=limit, max_parts=MAX_PARTS)
     decoder.boundary = boundary
     # Werkzeug's own patterns take lone CR and LF before a boundary too; RFC 2046 wants CRLF, but before the first one.
     decoder.preamble_re = cast(re.Pattern[bytes], Boundary(b"--" + boundary))

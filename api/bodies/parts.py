@@ -6,7 +6,7 @@ Form text has no type, so a part stays a part until the schema field that receiv
 from dataclasses import dataclass, field
 from typing import Any
 
-from api.bodies.json_text import JsonError, parse_json
+from api.bodies.json_text import JsonError, parse_json, without_mark
 
 
 @dataclass(frozen=True)
@@ -16,6 +16,7 @@ class Part:
     data: bytes = field(repr=False)
     filename: str | None = None
     content_type: str = ""
+    is_url_encoded: bool = False  # and may have a space where a + was sent unescaped
 
     @property
     def is_json(self) -> bool:
@@ -47,7 +48,7 @@ class Part:
         Raises:
             JsonError: if it is not JSON.
         """
-        return parse_json(self.data)
+        return parse_json(without_mark(self.data))
 
 
 def plain(value: Any) -> Any:

@@ -10,23 +10,25 @@ from urllib.parse import unquote_to_bytes
 from flask import Request
 from werkzeug.exceptions import RequestEntityTooLarge
 
-from api.bodies.json_text import JsonError, parse_json_with_tail
-from api.bodies.multipart import incoming_parts
+from api.bodies.encodings import require_plain_body
+from api.bodies.json_text import JsonError, parse_json_with_tail, without_mark
+from api.bodies.multipart import NOT_UTF_8, incoming_parts
 from api.bodies.nesting import nest
 from api.bodies.parts import Part
-from api.errors import InvalidRequest, UnsupportedBody, invalid_fields
+from api.errors import WHOLE_BODY, InvalidRequest, UnsupportedBody, invalid_fields
 
 JSON = "application/json"
 FORM = "application/x-www-form-urlencoded"
 MULTIPART = "multipart/form-data"
 MAX_FORM_FIELDS = 20_000
+PART_HEAD, MAX_BOUNDARY_LINE = b"\r\ncontent-disposition:", 200  # how a multipart body begins
 
 
 def read_body(request: Request) -> dict[str, Any]:
     """Return the body as an object.
 
     Raises:
-        UnsupportedBody: if its type is not one of the three.
+        UnsupportedBody: if its type is not one of the three, or it is compressed.
         InvalidRequest: if it is not what its type says, or not an object.
         RequestEntityTooLarge: if it is longer than ``request.max_content_length``.
     """
@@ -37,17 +39,26 @@ def read_body(request: Request) -> dict[str, Any]:
         return nest((part.name, Part(part.whole(), part.filename, part.content_type)) for part in parts)
     if request.mimetype == FORM:
         return nest(_decoded(_urlencoded(_whole(request))))
-    if not request.mimetype and not request.content_length:
+    if not request.mimetype and not _has_body(request):
         return {}
     raise UnsupportedBody(f"Send the body as {JSON}, {MULTIPART} or {FORM}.")
 
 
+def _has_body(request: Request) -> bool:
+    return bool(request.content_length) or "Transfer-Encoding" in request.headers
+
+
 def _whole(request: Request) -> bytes:
     """Return the body; werkzeug cuts one of unknown length at the limit without a word."""
+    require_plain_body(request)
     data = request.get_data(cache=False)
     limit = request.max_content_length
     if request.content_length is None and limit is not None and len(data) >= limit:
         raise RequestEntityTooLarge
+    if data.startswith(b"--") and PART_HEAD in data[:MAX_BOUNDARY_LINE].lower():
+        raise InvalidRequest(
+            f"The body is {MULTIPART}, but its Content-Type is {request.mimetype}. Leave that to the HTTP client."
+        )
     return data
 
 
@@ -55,7 +66,7 @@ def _read_json(data: bytes) -> dict[str, Any]:
     if not data.strip():
         raise InvalidRequest("The body is empty; it should be a JSON object.")
     try:
-        value, tail = parse_json_with_tail(data)
+        value, tail = parse_json_with_tail(without_mark(data))
     except JsonError as error:
         raise InvalidRequest(f"The body is not valid JSON: {error}.") from error
     if not isinstance(value, dict):
@@ -80,9 +91,9 @@ def _urlencoded(data: bytes) -> Iterator[tuple[bytes, bytes]]:
 
 def _decoded(fields: Iterable[tuple[bytes, bytes]]) -> Iterator[tuple[str, Part]]:
     for name, value in fields:
-        if name.lstrip()[:1] == b"{":
+        if without_mark(name).lstrip()[:1] == b"{":
             raise InvalidRequest(f"The body looks like JSON; send it with the Content-Type {JSON}.")
         try:
-            yield name.decode(), Part(value)
+            yield name.decode(), Part(value, is_url_encoded=True)
         except UnicodeDecodeError as error:
-            raise InvalidRequest("A field name of the form is not UTF-8.") from error
+            raise InvalidRequest(NOT_UTF_8, {WHOLE_BODY: [NOT_UTF_8]}) from error

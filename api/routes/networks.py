@@ -9,7 +9,8 @@ from flask import Response, request
 from api.auth import account_id
 from api.bulk import accept_bulk
 from api.dispatch import accept, tensors_task
-from api.endpoint import IDEMPOTENCY_KEY, OWN_ID, PAGE_ARGUMENTS, PREFER, blueprint, endpoint, request_body
+from api.endpoint import IDEMPOTENCY_KEY, PAGE_ARGUMENTS, PREFER, blueprint, endpoint, request_body
+from api.ids import OWN_ID
 from api.network_uploads import create_network
 from api.pagination import asked_page, page_answer
 from api.routes.answer_examples import ACCEPTED, BULK_ANSWER, NETWORK, PUBLIC_NETWORK, page_of
@@ -71,9 +72,7 @@ def _listed(owner: int | None) -> JsonObject:
     return page_answer(page, map(network_answer, found.items), found.total)
 
 
-@endpoint(
-    networks, "GET", LIST, gives=NetworkPageSchema, answer=page_of(NETWORK), errors=(400,), arguments=PAGE_ARGUMENTS
-)
+@endpoint(networks, "GET", LIST, gives=NetworkPageSchema, answer=page_of(NETWORK), arguments=PAGE_ARGUMENTS)
 def list_networks() -> JsonObject:
     """List the account's networks."""
     return _listed(account_id())
@@ -85,7 +84,6 @@ def list_networks() -> JsonObject:
     PUBLIC_LIST,
     gives=NetworkPageSchema,
     answer=page_of(PUBLIC_NETWORK),
-    errors=(400,),
     arguments=PAGE_ARGUMENTS,
 )
 def list_public_networks() -> JsonObject:

@@ -24,7 +24,7 @@ MINUTES = [
 ]
 
 
-@endpoint(operations, "GET", "/operations", gives=OperationsSchema, errors=(400,), arguments=MINUTES)
+@endpoint(operations, "GET", "/operations", gives=OperationsSchema, arguments=MINUTES)
 def retrieve_operations() -> Response:
     """Retrieve what goes on in the service, now and in the last hour. It takes the role admin."""
     minutes = asked_integer("minutes", LONGEST_MINUTES, 1, LONGEST_MINUTES)

@@ -8,7 +8,8 @@ from flask import Response
 from api.auth import account_id
 from api.bulk import accept_bulk
 from api.dispatch import accept_recognition, recognition_task, require_version
-from api.endpoint import IDEMPOTENCY_KEY, OWN_ID, PAGE_ARGUMENTS, PREFER, blueprint, endpoint
+from api.endpoint import IDEMPOTENCY_KEY, PAGE_ARGUMENTS, PREFER, blueprint, endpoint
+from api.ids import OWN_ID
 from api.pagination import asked_page, page_answer
 from api.routes.answer_examples import (
     ACCEPTED,
@@ -65,9 +66,7 @@ def _listed(owner: int | None) -> JsonObject:
     return page_answer(page, map(spec_answer, found.items), found.total)
 
 
-@endpoint(
-    specs, "GET", LIST, gives=SpecPageSchema, answer=page_of(SPEC_IN_LIST), errors=(400,), arguments=PAGE_ARGUMENTS
-)
+@endpoint(specs, "GET", LIST, gives=SpecPageSchema, answer=page_of(SPEC_IN_LIST), arguments=PAGE_ARGUMENTS)
 def list_specs() -> JsonObject:
     """List the account's specifications, without their outputs."""
     return _listed(account_id())
@@ -79,7 +78,6 @@ def list_specs() -> JsonObject:
     PUBLIC_LIST,
     gives=SpecPageSchema,
     answer=page_of(PUBLIC_SPEC_IN_LIST),
-    errors=(400,),
     arguments=PAGE_ARGUMENTS,
 )
 def list_public_specs() -> JsonObject:
@@ -128,7 +126,7 @@ def delete_spec(spec_id: int) -> Response:
     f"{ONE}/versions",
     gives=VersionPageSchema,
     answer=page_of(VERSION_IN_LIST),
-    errors=(400, 404),
+    errors=(404,),
     arguments=PAGE_ARGUMENTS,
 )
 def list_versions_of_spec(spec_id: int) -> JsonObject:

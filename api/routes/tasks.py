@@ -79,7 +79,6 @@ def asked_ids() -> list[str]:
     "/tasks",
     gives=TaskPageSchema,
     answer=page_of(TASK),
-    errors=(400,),
     arguments=[*TASK_IDS, *PAGE_ARGUMENTS],
 )
 def list_tasks() -> Response:
@@ -91,7 +90,7 @@ def list_tasks() -> Response:
     return Response(orjson.dumps(page_answer(page, shown, len(known))), mimetype="application/json")
 
 
-@endpoint(tasks, "GET", "/tasks/<task_id>", gives=TaskSchema, answer=TASK, errors=(400, 404), arguments=[WAIT, PREFER])
+@endpoint(tasks, "GET", "/tasks/<task_id>", gives=TaskSchema, answer=TASK, errors=(404,), arguments=[WAIT, PREFER])
 def retrieve_task(task_id: str) -> Response:
     """Retrieve a task, now or when it has ended."""
     seconds = asked_wait()
@@ -101,7 +100,7 @@ def retrieve_task(task_id: str) -> Response:
     return shown(task)
 
 
-@endpoint(tasks, "DELETE", "/tasks/<task_id>", status=204, errors=(400, 404), arguments=PURGE)
+@endpoint(tasks, "DELETE", "/tasks/<task_id>", status=204, errors=(404,), arguments=PURGE)
 def cancel_task(task_id: str) -> Response:
     """Cancel a task that has not ended, or forget any task."""
     if asked_flag("purge"):

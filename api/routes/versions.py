@@ -8,8 +8,9 @@ from flask import Response
 from api.auth import account_id
 from api.bulk import accept_bulk
 from api.dispatch import accept, recognition_task, require_version
-from api.endpoint import IDEMPOTENCY_KEY, OWN_ID, PAGE_ARGUMENTS, PREFER, blueprint, endpoint
+from api.endpoint import IDEMPOTENCY_KEY, PAGE_ARGUMENTS, PREFER, blueprint, endpoint
 from api.errors import invalid_fields
+from api.ids import OWN_ID
 from api.pagination import asked_page, page_answer
 from api.post_processing_checks import check_tensors, complete
 from api.routes.answer_examples import ACCEPTED, BULK_ANSWER, VERSION, VERSION_IN_LIST, page_of
@@ -75,7 +76,6 @@ def create_version(fields: JsonObject) -> JsonObject:
     LIST,
     gives=VersionPageSchema,
     answer=page_of(VERSION_IN_LIST),
-    errors=(400,),
     arguments=PAGE_ARGUMENTS,
 )
 def list_versions() -> JsonObject:

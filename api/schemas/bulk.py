@@ -5,13 +5,16 @@ from typing import Any
 from marshmallow import Schema, fields
 
 from api.schemas.fields import Items, Record, StrictSchema, Text, unwrap_json
-from api.schemas.inference import InputSchema, RecognitionRequestSchema, TensorsRequestSchema
+from api.schemas.inference import InputSchema, RecognitionRequestSchema, RunSchema, TensorsRequestSchema
 
 MOST_ITEMS = 256
+IMAGE_FIELD = f"items[{{item}}]{RunSchema.image_field}"
 
 
 class BulkItemSchema(StrictSchema):
     """The images of one run, and what their sender knows them by."""
+
+    image_field = IMAGE_FIELD
 
     inputs = Items(
         Record(InputSchema), shortest=1, required=True, metadata={"description": "One per input of the network."}
@@ -43,6 +46,8 @@ def _items() -> Items:
 class BulkRecognitionSchema(RecognitionRequestSchema):
     """Images to be labelled, one task for each item."""
 
+    image_field = IMAGE_FIELD
+
     class Meta:
         """An item has the inputs."""
 
@@ -53,6 +58,8 @@ class BulkRecognitionSchema(RecognitionRequestSchema):
 
 class BulkTensorsSchema(TensorsRequestSchema):
     """Images to be run through a network, one task for each item."""
+
+    image_field = IMAGE_FIELD
 
     class Meta:
         """An item has the inputs."""

@@ -227,11 +227,13 @@ def _has_nul(value: Any) -> bool:
 class StrictSchema(Schema):
     """A schema that names every field that it does not know, and says more of those it has words for.
 
-    ``refused`` gives the messages for fields that are known but not taken here.
+    ``refused`` gives the messages for fields that are known but not taken here. ``image_field`` is the name that a form
+    has for an image of the schema, if it has any.
     """
 
     error_messages = SCHEMA_MESSAGES
     refused: ClassVar[Mapping[str, str]] = {}
+    image_field: ClassVar[str] = ""
 
     def load(self, data: Any, **kwargs: Any) -> Any:
         """Return the object that ``data`` describes."""

@@ -120,6 +120,8 @@ class WebhookSchema(StrictSchema):
 class RunSchema(StrictSchema):
     """What every inference takes: the images of one run, and how it is to be treated among others."""
 
+    image_field = "inputs[{input}]image.source"
+
     inputs = Items(
         Record(InputSchema), shortest=1, required=True, metadata={"description": "One per input of the network."}
     )

@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import IO
 
 from config.settings import Settings
 
@@ -33,7 +34,7 @@ class Server:
 
 
 @contextmanager
-def running_server(settings: Settings, **variables: str) -> Iterator[Server]:
+def running_server(settings: Settings, log: IO[bytes] | None = None, **variables: str) -> Iterator[Server]:
     """Serve with these settings while the block runs, and with these variables in its environment."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -48,7 +49,7 @@ def running_server(settings: Settings, **variables: str) -> Iterator[Server]:
         "RECOQ_LOG_LEVEL": "ERROR",
         **variables,
     }
-    with subprocess.Popen([sys.executable, "-m", "api"], env=environment) as process:
+    with subprocess.Popen([sys.executable, "-m", "api"], env=environment, stderr=log) as process:
         deadline = time.monotonic() + START_SECONDS
         while time.monotonic() < deadline and process.poll() is None:
             with socket.socket() as probe:

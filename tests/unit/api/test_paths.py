@@ -1,5 +1,6 @@
 """Paths, headers and health: what is the same everywhere."""
 
+import json
 import re
 from dataclasses import replace
 
@@ -59,6 +60,42 @@ def test_no_endpoint_redirects_or_misses_its_slash(app: Flask, admin: Caller) ->
 @pytest.mark.parametrize("path", ["/networks//", "//networks", "/networks/-1", f"/networks/{2**63}", "/networks/x"])
 def test_other_spellings_are_not_found(admin: Caller, path: str) -> None:
     assert admin.get(path).status_code == 404
+
+
+RESOURCES = ("networks", "recognition/specs", "recognition/versions")
+NO_IDS = [2**63 - 1, 2**63, 2**64, -1, "+1", "1.0", "1e3", "0x1", "1_0", "%D9%A1", "%EF%BC%91", "%201", "1" * 5000]
+
+
+@pytest.mark.parametrize("number", NO_IDS, ids=lambda number: str(number)[:22])
+@pytest.mark.parametrize("resource", RESOURCES)
+def test_what_cannot_be_an_id_is_not_found_by_any_method(admin: Caller, resource: str, number: object) -> None:
+    for method in ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"):
+        for end in ("", "/inference", "/inference/bulk"):
+            response = admin.send(method, f"/{resource}/{number}{end}", json={})
+            assert response.status_code == 404, method
+            if method != "HEAD":
+                assert response.get_json() == {"error": SENTENCES[404]}
+
+
+@pytest.mark.parametrize("number", [2**63, 2**64, -1, 10**30])
+def test_numbers_in_bodies_and_queries_that_cannot_be_ids_are_told(admin: Caller, number: int) -> None:
+    version = {
+        "spec_id": number,
+        "network_id": number,
+        "post_processings": [{"classification": {"output_tensor": "x"}}],
+    }
+    kind = "application/json"
+    created = admin.post("/recognition/versions", data=json.dumps(version), content_type=kind)
+    edit = json.dumps({"current_version_id": number})
+    edited = admin.patch(f"/recognition/specs/{admin.spec()}", data=edit, content_type=kind)
+    for response, field in ((created, "spec_id"), (edited, "current_version_id")):
+        assert response.status_code == 400
+        assert field in response.get_json()["errors"]
+    listed = admin.get(f"/tasks?task_ids={number}&task_ids=[{number}]")
+    assert (listed.status_code, listed.get_json()["results"]) == (200, [])
+    assert admin.get(f"/tasks/{number}").status_code == 404
+    for argument in ("offset", "limit"):
+        assert admin.get(f"/networks?{argument}={number}").status_code == 400
 
 
 def test_gets_with_a_json_content_type_and_no_body_are_fine(admin: Caller) -> None:
