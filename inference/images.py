@@ -27,15 +27,13 @@ from inference.image_costs import (
 from inference.image_files import jpeg, png, tiff
 from inference.image_files.colours import rgb_pixels
 from inference.image_files.formats import FORMATS, refusal_of
-from inference.image_files.orientation import UPRIGHT, orientation_of, turn
+from inference.image_files.orientation import UPRIGHT, orientation_of, read_orientation, turn
 from inference.warning_filters import QuietWarning
 
 try:
     from torchvision.io import ImageReadMode, decode_jpeg
 except ImportError:  # torchvision announces that a later version has no decoders
     decode_jpeg = None
-
-_JPEG_FORMATS = ("JPEG", "MPO")  # MPO: a JPEG with further images behind it, as phones write
 
 # Our own limit is enforced from the header; Pillow's, which warns first and is one for the whole process,
 # would only stand in its way.
@@ -62,20 +60,21 @@ class EncodedImage:
     image, before it is turned by its EXIF ``orientation``, in which 1 is upright.
     """
 
-    def __init__(self, data: bytes, image: Image.Image) -> None:
+    def __init__(self, data: bytes, image: Image.Image, orientation: int, *, is_first_of_several: bool = False) -> None:
         self._data = data
         self._image = image
-        self.is_jpeg = image.format in _JPEG_FORMATS
+        self._is_alone = not is_first_of_several
+        self.is_jpeg = image.format == "JPEG"
         self.width, self.height = image.size
-        self.orientation = orientation_of(image)
+        self.orientation = orientation
         self._with_torchvision = self.is_jpeg and decode_jpeg is not None and image.mode in ("RGB", "L")
         self.decoding_bytes = bytes_to_decode(image, with_torchvision=self._with_torchvision)
 
     def is_plain_jpeg(self) -> bool:
         """Tell whether any decoder makes the same image of it, but for rounding: upright, with the usual colours."""
-        if not self._with_torchvision or (self._image.format, self._image.mode) != ("JPEG", "RGB"):
+        if not self._with_torchvision or self._image.mode != "RGB":
             return False
-        if self.orientation != UPRIGHT:
+        if self.orientation != UPRIGHT or not self._is_alone:
             return False
         components = [layer[0] for layer in self._image.layer]  # type: ignore[attr-defined]  # JPEGs have it
         return components == [1, 2, 3] and self._image.info.get("adobe_transform", 1) == 1
@@ -109,39 +108,38 @@ def open_image(data: bytes, limits: ImageLimits) -> EncodedImage:
     _quiet_pillow()
     if data.startswith(png.MAGIC):
         data = png.reduce_png(data)
-    data, image = _open_jpeg(data) if data.startswith(jpeg.MAGIC) else (data, _open_with_pillow(data))
+    if data.startswith(jpeg.MAGIC):
+        return _open_jpeg(data, limits)
+    image = _open_within(data, limits)
+    if image.format == "TIFF":
+        tiff.check_samples(image)
+    return EncodedImage(data, image, orientation_of(image))
+
+
+def _open_jpeg(data: bytes, limits: ImageLimits) -> EncodedImage:
+    head = jpeg.read_head(data)
+    bare = jpeg.without_metadata(data, head)
+    image = _open_within(bare, limits)
+    if not jpeg.is_complete(data, head):
+        raise ImageError("The image is truncated.")
+    check_scans(bare)
+    orientation = read_orientation(jpeg.exif_of(data, head))
+    return EncodedImage(bare, image, orientation, is_first_of_several=jpeg.has_further_images(data, head))
+
+
+def _open_within(data: bytes, limits: ImageLimits) -> Image.Image:
+    """Read the header of a file without unused metadata and hold it against the limits."""
+    try:
+        image = Image.open(BytesIO(data), formats=FORMATS)
+    except Exception as error:  # Pillow's parsers raise anything at all on hostile headers
+        raise refusal_of(data) from error
     width, height = image.size
     if pixels_to_decode(image) > limits.max_pixels:
         raise ImageError(f"The image has {width}x{height} pixels, which is over the limit of {limits.max_pixels}.")
     check_codec(image)
     if image.mode == "F":
         raise ImageError("Images of floating-point pixels are not supported.")
-    if image.format == "TIFF":
-        tiff.check_samples(image)
-    elif image.format in _JPEG_FORMATS:
-        check_scans(data)
-    return EncodedImage(data, image)
-
-
-def _open_with_pillow(data: bytes) -> Image.Image:
-    try:
-        return Image.open(BytesIO(data), formats=FORMATS)
-    except Exception as error:  # Pillow's parsers raise anything at all on hostile headers
-        raise refusal_of(data) from error
-
-
-def _open_jpeg(data: bytes) -> tuple[bytes, Image.Image]:
-    """Open a JPEG file, without its metadata if that is what Pillow cannot read, and return what was opened."""
-    head = jpeg.read_head(data)
-    try:
-        used, image = data, _open_with_pillow(data)
-    except ImageError:
-        used = jpeg.without_metadata(data, head)
-        image = _open_with_pillow(used)
-        image.info["exif"] = jpeg.exif_of(data, head)
-    if not jpeg.is_complete(data, head):
-        raise ImageError("The image is truncated.")
-    return used, image
+    return image
 
 
 def decode_image(data: bytes, limits: ImageLimits) -> Tensor:

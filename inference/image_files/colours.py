@@ -28,16 +28,20 @@ def rgb_pixels(image: Image.Image, data: bytes) -> Array:
         image: the opened image, whose header is known to be of a kind that is supported.
         data: the file that it was opened from.
     """
-    colour_key = _colour_key(image)
+    key = _colour_key(image)
+    is_key = None if key is None else _is_colour(_low_bytes(data), tuple(value & 0xFF for value in key))
     if image.format == "TIFF":
         keep_as_stored(image)
     image.load()
     image._size = image.im.size  # of a TIFF to be turned, Pillow has exchanged them already
     if image.mode in _SIXTEEN_BITS:
-        return np.asarray(_gray(image).convert("RGB")).copy()
-    if colour_key is not None:
-        return _without_key(np.array(image), data, colour_key)
-    return np.array(_on_white(image))
+        return np.array(_gray(image).convert("RGB"))
+    if key is None or is_key is None:
+        return np.array(_on_white(image))
+    is_key &= _is_colour(image, tuple(value >> 8 for value in key))
+    pixels = np.array(image)
+    pixels[is_key] = _WHITE
+    return pixels
 
 
 def _on_white(image: Image.Image) -> Image.Image:
@@ -79,14 +83,16 @@ def _colour_key(image: Image.Image) -> tuple[int, int, int] | None:
     return key if image.format == "PNG" and raw_modes == [_HIGH_BYTES] else None
 
 
-def _without_key(high: Array, data: bytes, key: tuple[int, int, int]) -> Array:
-    """Return the pixels with those that have the transparent colour, in all of their 16 bits, in white."""
-    low_image = Image.open(io.BytesIO(data), formats=("PNG",))
-    low_image.tile = [tile._replace(args=_LOW_BYTES) for tile in low_image.tile]
-    low = np.asarray(low_image)
-    is_key = np.ones(high.shape[:2], np.bool_)
-    for channel, value in enumerate(key):
-        is_key &= high[..., channel] == value >> 8
-        is_key &= low[..., channel] == value & 0xFF
-    high[is_key] = _WHITE
-    return high
+def _low_bytes(data: bytes) -> Image.Image:
+    """Return the other bytes of the samples of a PNG of 16-bit RGB."""
+    image = Image.open(io.BytesIO(data), formats=("PNG",))
+    image.tile = [tile._replace(args=_LOW_BYTES) for tile in image.tile]
+    return image
+
+
+def _is_colour(image: Image.Image, colour: tuple[int, ...]) -> Array:
+    """Return which pixels ``(height, width)`` have a colour; channel by channel, which takes the least memory."""
+    found = np.ones((image.height, image.width), np.bool_)
+    for channel, value in enumerate(colour):
+        found &= np.asarray(image.getchannel(channel)) == value
+    return found
