@@ -4,7 +4,7 @@ The worker's threads call :func:`decode_image` for each input. The header is rea
 small file that would unpack into gigabytes costs nothing. JPEG goes through torchvision, which is the fastest
 decoder at hand; every other format, and CMYK, goes through Pillow, and so does JPEG where torchvision has no
 decoder: the pixels are the same. A JPEG that :mod:`inference.reduction` wants smaller goes through Pillow too.
-:mod:`inference.image_costs` tells what a file would cost.
+:mod:`inference.image_costs` tells what a file would cost, :mod:`inference.image_files` what it says of its pixels.
 """
 
 from collections.abc import Sequence

@@ -18,7 +18,7 @@ Array = np.ndarray[Any, np.dtype[Any]]
 _WHITE = 255
 _FULL_RANGE = GrayRange(0, 65535)
 _HIGH_BYTES, _LOW_BYTES = "RGB;16B", "RGB;16L"  # Pillow's names for the bytes of a sample that it keeps
-_SIXTEEN_BITS = ("I", "I;16", "I;16B", "I;16L", "I;16N")
+_SIXTEEN_BITS = ("I", "I;16", "I;16B")  # I: of a PNM, whose samples Pillow scales to 16 bits
 
 
 def rgb_pixels(image: Image.Image, data: bytes) -> Array:

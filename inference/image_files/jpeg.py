@@ -19,7 +19,7 @@ _END = b"\xff\xd9"
 _START_OF_SCAN = 0xDA
 _WITHOUT_LENGTH = frozenset((0x01, *range(0xD0, 0xDA)))
 _APPLICATION = range(0xE0, 0xF0)
-_EXIF, _PROFILES, _COMMENT = 0xE1, 0xE2, 0xFE
+_EXIF, _MULTI_PICTURE, _COMMENT = 0xE1, 0xE2, 0xFE
 # What decoders take colours from, and how long it is at least.
 _COLOURS = {0xE0: (b"JFIF\0", 14), 0xEE: (b"Adobe", 12)}
 _FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
@@ -80,7 +80,7 @@ def exif_of(data: bytes, head: Sequence[Segment]) -> bytes:
 
 def has_further_images(data: bytes, head: Sequence[Segment]) -> bool:
     """Tell whether other images stand behind the first one, as phones and stereo cameras write them (CIPA DC-007)."""
-    return any(each.marker == _PROFILES and data.startswith(b"MPF\0", each.content) for each in head)
+    return any(each.marker == _MULTI_PICTURE and data.startswith(b"MPF\0", each.content) for each in head)
 
 
 def without_metadata(data: bytes, head: Sequence[Segment]) -> bytes:
