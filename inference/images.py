@@ -24,7 +24,7 @@ from inference.image_costs import (
     check_scans,
     pixels_to_decode,
 )
-from inference.image_files import jpeg, png, tiff
+from inference.image_files import gif, jpeg, png, tiff
 from inference.image_files.colours import rgb_pixels
 from inference.image_files.formats import FORMATS, refusal_of
 from inference.image_files.orientation import UPRIGHT, orientation_of, read_orientation, turn
@@ -110,6 +110,8 @@ def open_image(data: bytes, limits: ImageLimits) -> EncodedImage:
         data = png.reduce_png(data)
     if data.startswith(jpeg.MAGIC):
         return _open_jpeg(data, limits)
+    if data.startswith(gif.MAGICS):
+        gif.check_head(data)
     image = _open_within(data, limits)
     if image.format == "TIFF":
         tiff.check_samples(image)

@@ -1,7 +1,7 @@
 """The formats that are read, and the sentence for a file that cannot be: true also of an image of an unusual kind."""
 
 from inference.errors import ImageError
-from inference.image_files import jpeg, png, tiff
+from inference.image_files import gif, jpeg, png, tiff
 
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "PPM")
 FORMAT_NAMES = "JPEG, PNG, WebP, GIF, BMP, TIFF and PNM"
@@ -9,7 +9,7 @@ FORMAT_NAMES = "JPEG, PNG, WebP, GIF, BMP, TIFF and PNM"
 _MAGICS = {
     "JPEG": (jpeg.MAGIC,),
     "PNG": (png.MAGIC,),
-    "GIF": (b"GIF87a", b"GIF89a"),
+    "GIF": gif.MAGICS,
     "BMP": (b"BM",),
     "TIFF": tiff.MAGICS,
     "PNM": tuple(b"P%d" % kind for kind in range(1, 7)),

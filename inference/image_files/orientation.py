@@ -46,8 +46,7 @@ def keep_as_stored(image: Image.Image) -> None:
 
 def read_orientation(exif: bytes) -> int:
     """Return the orientation that an EXIF block states; 1, upright, if it states none or cannot be read."""
-    while exif.startswith(_PREFIX):  # some writers put it there twice
-        exif = exif[len(_PREFIX) :]
+    exif = exif.removeprefix(_PREFIX).removeprefix(_PREFIX)  # some writers put it there twice
     order = _BYTE_ORDERS.get(exif[:4])
     if order is None:
         return UPRIGHT

@@ -67,7 +67,7 @@ def _read(data: bytes) -> _Chunks:
         start, end = position + _HEAD.size, position + _HEAD.size + length
         if kind == b"IDAT" and not is_past_pixels:
             chunks.pixels.append(view[start:end])
-        elif kind == b"IEND" or not kind.isalpha():  # the end, or no chunk at all
+        elif kind == b"IEND" or not kind.isalnum():  # the end, or no chunk at all
             return chunks
         else:
             is_past_pixels = bool(chunks.pixels)

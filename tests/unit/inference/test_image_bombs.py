@@ -11,6 +11,7 @@ from PIL import Image
 
 from inference.errors import ImageError
 from inference.image_costs import MAX_JPEG_SCANS, MAX_PYTHON_PIXELS
+from inference.image_files.orientation import read_orientation
 from inference.images import ImageLimits, decode_image, open_image
 
 LIMITS = ImageLimits(max_bytes=32_000_000, max_pixels=10_000_000)
@@ -125,6 +126,31 @@ def test_profile_of_exif_is_not_unpacked_without_bound() -> None:
         assert tracemalloc.get_traced_memory()[1] < 10_000_000
     finally:
         tracemalloc.stop()
+
+
+@pytest.mark.parametrize("blocks", [b"!\xfe\0" * 3_000_000, b"!\xfe" + b"\1x" * 4_000_000 + b"\0", bytes(8_000_000)])
+def test_a_gif_of_very_much_before_its_pixels_is_refused_at_once(blocks: bytes) -> None:
+    gif = encoded(Image.new("RGB", (8, 8), (250, 0, 0)), "GIF")
+    start_of_image = gif.index(b",")
+    start = time.thread_time()
+    with pytest.raises(ImageError, match="more than 200000 blocks"):
+        open_image(gif[:start_of_image] + blocks + gif[start_of_image:], LIMITS)
+    assert time.thread_time() - start < 1
+
+
+def test_a_gif_with_a_comment_of_megabytes_is_decoded() -> None:
+    gif = encoded(Image.new("RGB", (8, 8), (250, 0, 0)), "GIF")
+    comment = b"!\xfe" + (b"\xff" + bytes(255)) * 20_000 + b"\0"
+    start_of_image = gif.index(b",")
+    pixels = decode_image(gif[:start_of_image] + comment + gif[start_of_image:], LIMITS)
+    assert pixels.flatten(1).unique(dim=1).flatten().tolist() == [250, 0, 0]
+
+
+def test_exif_of_very_much_is_looked_through_at_once() -> None:
+    for block in (b"Exif\0\0" * 5_000_000, b"II*\0\x08\0\0\0\xff\xff" + bytes(30_000_000)):
+        start = time.thread_time()
+        assert read_orientation(block) == 1
+        assert time.thread_time() - start < 1
 
 
 def test_a_png_of_a_million_chunks_is_refused_at_once() -> None:
