@@ -9,10 +9,11 @@ from flask import Response
 from api.auth import account_id
 from api.errors import InvalidRequest, invalid_fields
 from api.idempotency import asked_key, idempotency
-from api.image_sources import ImageUrl
+from api.image_sources import ImageUrl, SentImage
 from api.services import services
 from api.waiting import preferred_wait, wait_for
 from config.queues import Priority, TaskKind
+from contract.image_size import image_is_too_large
 from store.errors import Outdated
 from store.records import InferenceTarget, NetworkRecord
 from store.task_records import NewTask, Webhook
@@ -117,7 +118,17 @@ def _new_task(kind: TaskKind, fields: dict[str, Any], asked: dict[str, Any]) -> 
         priority=Priority(asked["priority"]),
         deadline_seconds=asked["deadline_seconds"],
         webhook=_webhook(asked["webhook"]),
+        ended_with=_error_of_sizes(asked["inputs"], services().settings.max_image_bytes),
     )
+
+
+def _error_of_sizes(inputs: list[dict[str, Any]], max_bytes: int) -> str | None:
+    """Return the error with which a task ends before it begins, because an image that came along is too large."""
+    for index, item in enumerate(inputs):
+        source = item["image"]["source"]
+        if isinstance(source, SentImage) and len(source.data) > max_bytes:
+            return f"inputs.{index}.image: {image_is_too_large(len(source.data), max_bytes)}"
+    return None
 
 
 def _describe(image: dict[str, Any], staged: list[bytes]) -> dict[str, Any]:

@@ -4,18 +4,18 @@ The worker's threads call :func:`decode_image` for each input. The header is rea
 small file that would unpack into gigabytes costs nothing. JPEG goes through torchvision, which is the fastest
 decoder at hand; every other format, and CMYK, goes through Pillow, and so does JPEG where torchvision has no
 decoder: the pixels are the same. A JPEG that :mod:`inference.reduction` wants smaller goes through Pillow too.
-:mod:`inference.image_costs` tells what a file would cost.
+:mod:`inference.image_costs` tells what a file would cost, :mod:`inference.image_files` what it says of its pixels.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from io import BytesIO
 
-import numpy as np
 import torch
-from PIL import Image, PngImagePlugin
+from PIL import Image
 from torch import Tensor
 
+from contract.image_size import image_is_too_large
 from inference.errors import ImageError
 from inference.image_costs import (
     bytes_to_decode,
@@ -24,6 +24,10 @@ from inference.image_costs import (
     check_scans,
     pixels_to_decode,
 )
+from inference.image_files import gif, jpeg, png, tiff
+from inference.image_files.colours import rgb_pixels
+from inference.image_files.formats import FORMATS, refusal_of
+from inference.image_files.orientation import UPRIGHT, orientation_of, read_orientation, turn
 from inference.warning_filters import QuietWarning
 
 try:
@@ -31,27 +35,9 @@ try:
 except ImportError:  # torchvision announces that a later version has no decoders
     decode_jpeg = None
 
-FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "PPM")
-FORMAT_NAMES = "JPEG, PNG, WebP, GIF, BMP, TIFF and PNM"
-
-_ORIENTATION_TAG = 0x0112
-_TRANSPOSITIONS = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
-}
-_JPEG_FORMATS = ("JPEG", "MPO")  # MPO: a JPEG with further images behind it, as phones write
-_JPEG_END = b"\xff\xd9"
-
 # Our own limit is enforced from the header; Pillow's, which warns first and is one for the whole process,
 # would only stand in its way.
 Image.MAX_IMAGE_PIXELS = None
-# Compressed comments unpack before the pixels are asked for, in every thread at once.
-PngImagePlugin.MAX_TEXT_MEMORY = 4 * PngImagePlugin.MAX_TEXT_CHUNK
 # glibc keeps freed blocks of up to 32 MiB for the thread that had them; larger ones go back to the system, so that
 # dozens of threads do not each sit on the memory of the largest image that they ever saw.
 Image.core.set_block_size(64 * 1024 * 1024)  # type: ignore[attr-defined]  # Pillow offers it by this name only
@@ -71,26 +57,24 @@ class EncodedImage:
     """An image file whose header was read and found within the limits; its pixels are still to be decoded.
 
     ``decoding_bytes`` is the memory that decoding takes at its peak. ``width`` and ``height`` are those of the stored
-    image, before its EXIF orientation is applied.
+    image, before it is turned by its EXIF ``orientation``, in which 1 is upright.
     """
 
-    def __init__(self, data: bytes, image: Image.Image) -> None:
+    def __init__(self, data: bytes, image: Image.Image, orientation: int, *, is_first_of_several: bool = False) -> None:
         self._data = data
         self._image = image
-        self.is_jpeg = image.format in _JPEG_FORMATS
+        self._is_alone = not is_first_of_several
+        self.is_jpeg = image.format == "JPEG"
         self.width, self.height = image.size
+        self.orientation = orientation
         self._with_torchvision = self.is_jpeg and decode_jpeg is not None and image.mode in ("RGB", "L")
         self.decoding_bytes = bytes_to_decode(image, with_torchvision=self._with_torchvision)
 
-    def orientation_of_jpeg(self) -> int:
-        """Return the EXIF orientation that ``decode`` will apply to a JPEG; 1 is upright."""
-        return _orientation_of(self._image)
-
     def is_plain_jpeg(self) -> bool:
         """Tell whether any decoder makes the same image of it, but for rounding: upright, with the usual colours."""
-        if not self._with_torchvision or (self._image.format, self._image.mode) != ("JPEG", "RGB"):
+        if not self._with_torchvision or self._image.mode != "RGB":
             return False
-        if self.orientation_of_jpeg() != 1:
+        if self.orientation != UPRIGHT or not self._is_alone:
             return False
         components = [layer[0] for layer in self._image.layer]  # type: ignore[attr-defined]  # JPEGs have it
         return components == [1, 2, 3] and self._image.info.get("adobe_transform", 1) == 1
@@ -109,7 +93,8 @@ class EncodedImage:
         """Return the pixels, as ``decode_image`` does; once, because nothing of the decoder is kept."""
         image = self._image
         del self._image
-        return _decode_jpeg(self._data) if self._with_torchvision else _decode_with_pillow(image)
+        stored = _decode_jpeg(self._data) if self._with_torchvision else _decode_with_pillow(image, self._data)
+        return turn(stored, self.orientation)
 
 
 def open_image(data: bytes, limits: ImageLimits) -> EncodedImage:
@@ -119,21 +104,44 @@ def open_image(data: bytes, limits: ImageLimits) -> EncodedImage:
         ImageError: when the data is no image of a supported format, is a truncated JPEG, or is over a limit.
     """
     if len(data) > limits.max_bytes:
-        raise ImageError(f"The image file has {len(data)} bytes, which is over the limit of {limits.max_bytes}.")
+        raise ImageError(image_is_too_large(len(data), limits.max_bytes))
     _quiet_pillow()
+    if data.startswith(png.MAGIC):
+        data = png.reduce_png(data)
+    if data.startswith(jpeg.MAGIC):
+        return _open_jpeg(data, limits)
+    if data.startswith(gif.MAGICS):
+        gif.check_head(data)
+    image = _open_within(data, limits)
+    if image.format == "TIFF":
+        tiff.check_samples(image)
+    return EncodedImage(data, image, orientation_of(image))
+
+
+def _open_jpeg(data: bytes, limits: ImageLimits) -> EncodedImage:
+    head = jpeg.read_head(data)
+    bare = jpeg.without_metadata(data, head)
+    image = _open_within(bare, limits)
+    if not jpeg.is_complete(data, head):
+        raise ImageError("The image is truncated.")
+    check_scans(bare)
+    orientation = read_orientation(jpeg.exif_of(data, head))
+    return EncodedImage(bare, image, orientation, is_first_of_several=jpeg.has_further_images(data, head))
+
+
+def _open_within(data: bytes, limits: ImageLimits) -> Image.Image:
+    """Read the header of a file without unused metadata and hold it against the limits."""
     try:
         image = Image.open(BytesIO(data), formats=FORMATS)
     except Exception as error:  # Pillow's parsers raise anything at all on hostile headers
-        raise ImageError(f"The data is not an image that can be read (supported are {FORMAT_NAMES}).") from error
+        raise refusal_of(data) from error
     width, height = image.size
     if pixels_to_decode(image) > limits.max_pixels:
         raise ImageError(f"The image has {width}x{height} pixels, which is over the limit of {limits.max_pixels}.")
     check_codec(image)
-    if image.format in _JPEG_FORMATS:
-        if not data.endswith(_JPEG_END) and not _reaches_jpeg_end(data):
-            raise ImageError("The image is truncated.")
-        check_scans(data)
-    return EncodedImage(data, image)
+    if image.mode == "F":
+        raise ImageError("Images of floating-point pixels are not supported.")
+    return image
 
 
 def decode_image(data: bytes, limits: ImageLimits) -> Tensor:
@@ -141,7 +149,7 @@ def decode_image(data: bytes, limits: ImageLimits) -> Tensor:
 
     EXIF orientation is applied, transparency is composed on white, an animation gives its first frame;
     palette, gray, CMYK and 16-bit images are converted to 8 bits a channel. The tensor may be strided
-    (channels last).
+    (channels last, or turned).
 
     Raises:
         ImageError: when the data is no image of a supported format, is truncated or damaged, or is over a
@@ -153,7 +161,7 @@ def decode_image(data: bytes, limits: ImageLimits) -> Tensor:
 def _decode_jpeg(data: bytes) -> Tensor:
     _quiet_torchvision()
     try:
-        pixels: Tensor = decode_jpeg(_as_tensor(data), mode=ImageReadMode.RGB, apply_exif_orientation=True)
+        pixels: Tensor = decode_jpeg(_as_tensor(data), mode=ImageReadMode.RGB)
     except RuntimeError as error:
         raise ImageError("The image is damaged and cannot be decoded.") from error
     return pixels
@@ -177,68 +185,11 @@ def _as_tensor(data: bytes) -> Tensor:
     return torch.frombuffer(bytearray(data), dtype=torch.uint8)  # a copy: torch wants a writable buffer
 
 
-def _reaches_jpeg_end(data: bytes) -> bool:
-    """Tell whether a JPEG file gets to its end marker, whatever follows it.
-
-    The decoder fills what is missing with gray and says nothing, and a thumbnail in the header has an end
-    marker of its own, so the segments are walked (ITU-T T.81, annex B): only after a start of scan does the
-    marker mean the end.
-    """
-    position = 2
-    while position + 4 <= len(data) and data[position] == 0xFF:
-        marker = data[position + 1]
-        if marker == 0xFF:  # a fill byte
-            position += 1
-            continue
-        position += 2 + int.from_bytes(data[position + 2 : position + 4], "big")
-        if marker == 0xDA:
-            return data.find(_JPEG_END, position) >= 0
-    return False
-
-
-def _decode_with_pillow(image: Image.Image) -> Tensor:
+def _decode_with_pillow(image: Image.Image, data: bytes) -> Tensor:
     try:
-        image.load()
-        rgb = _as_rgb(image)
-        transposition = _TRANSPOSITIONS.get(_orientation_of(image))
-        if transposition is not None:
-            rgb = rgb.transpose(transposition)
-        pixels = np.array(rgb)  # a copy: Pillow's own memory is read-only
-    except ImageError:
-        raise
+        pixels = rgb_pixels(image, data)
     except Exception as error:  # Pillow's codecs raise OSError, SyntaxError, ValueError, struct.error and more
         is_truncated = "truncated" in str(error).lower() or isinstance(error, EOFError)
         sentence = "The image is truncated." if is_truncated else "The image is damaged and cannot be decoded."
         raise ImageError(sentence) from error
     return torch.from_numpy(pixels).permute(2, 0, 1)
-
-
-def _orientation_of(image: Image.Image) -> int:
-    """Return the EXIF orientation, 1 (upright) when there is none or it cannot be read.
-
-    Call it after the pixels were loaded, unless it is a JPEG: Pillow turns TIFF images by itself then, and takes the
-    tag away.
-    """
-    try:
-        return int(image.getexif().get(_ORIENTATION_TAG, 1))
-    except Exception:  # damaged metadata is no reason to refuse the pixels
-        return 1
-
-
-def _as_rgb(image: Image.Image) -> Image.Image:
-    if image.mode == "F":
-        raise ImageError("Images of floating-point pixels are not supported.")
-    if image.mode.startswith("I"):
-        image = _as_eight_bits(image)
-    if image.has_transparency_data:
-        image = image.convert("RGBA")
-        image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
-    return image if image.mode == "RGB" else image.convert("RGB")
-
-
-def _as_eight_bits(image: Image.Image) -> Image.Image:
-    """Scale 16-bit gray to 8 bits, rounded to the nearest; Pillow's own conversion would clip it."""
-    values = np.asarray(image, dtype=np.int32).clip(0, 65535)
-    values += 128
-    values //= 257
-    return Image.fromarray(values.astype(np.uint8))

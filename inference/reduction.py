@@ -13,6 +13,7 @@ from math import ceil, floor
 from torch import Tensor
 
 from inference.geometry import Crop, fit_of
+from inference.image_files.orientation import MIRRORED_X, MIRRORED_Y, TURNED
 from inference.images import EncodedImage
 from inference.network import Decoding, ImageSpec, Interpolation
 from inference.regions import Region, crop_of
@@ -21,11 +22,6 @@ FACTORS = (8, 4)  # a half spares less than a fifth of the time
 # How much larger than the resized image, in both directions, the reduced one must be. With less, fine patterns come out
 # visibly different; with this, by 45 of 255 at most.
 MARGIN = 1.5
-
-# EXIF orientations: those that exchange width and height, and those whose first column or row is the file's last.
-_TURNED = (5, 6, 7, 8)
-_MIRRORED_X = (2, 3, 6, 7)
-_MIRRORED_Y = (3, 4, 7, 8)
 
 Box = tuple[float, float, float, float]
 
@@ -70,9 +66,9 @@ def reduce_for(image: EncodedImage, region: Region, spec: ImageSpec) -> Reductio
         return None
     if region.polygon is not None or region.crop_uniform_background or not image.is_jpeg:
         return None
-    orientation = image.orientation_of_jpeg()
+    orientation = image.orientation
     width, height = image.width, image.height
-    if orientation in _TURNED:
+    if orientation in TURNED:
         width, height = height, width
     crop = crop_of(region.bbox, width, height)
     fit = fit_of(crop.width, crop.height, spec.resize_type, spec.target_size)
@@ -85,6 +81,6 @@ def reduce_for(image: EncodedImage, region: Region, spec: ImageSpec) -> Reductio
         factor,
         width,
         height,
-        shift_x=-width % factor / factor if orientation in _MIRRORED_X else 0.0,
-        shift_y=-height % factor / factor if orientation in _MIRRORED_Y else 0.0,
+        shift_x=-width % factor / factor if orientation in MIRRORED_X else 0.0,
+        shift_y=-height % factor / factor if orientation in MIRRORED_Y else 0.0,
     )

@@ -29,20 +29,30 @@ REMEMBERED_SECONDS = 24 * 3600  # for so long an idempotency key means the same 
 WEBHOOK_TTL_SECONDS = 25 * 3600  # an hour more than deliveries are tried, so that it can be seen how they went
 
 
-def submit_call(new: NewTask, limits: bytes) -> Call:
-    """Return the call of ``submit.lua`` that accepts a task within ``limits`` (JSON)."""
+def submit_call(new: NewTask, limits: bytes, ttl_seconds: int) -> Call:
+    """Return the call of ``submit.lua`` that accepts a task within ``limits`` (JSON).
+
+    The record of one that has ended is kept for ``ttl_seconds``, and no input of it is staged.
+    """
     keys = [COUNTER_KEY, WAITING_PREFIX + new.queue, BACKLOG_KEY, PENDING_NETWORKS_KEY, new.queue]
-    keys += [DEADLINES_KEY, REGISTRY_STAMP_KEY]
+    keys += [DEADLINES_KEY, REGISTRY_STAMP_KEY, WEBHOOKS_KEY]
     arguments: list[Any] = [TASK_PREFIX, INPUTS_PREFIX, new.account_id, new.kind.value, new.queue]
     arguments += [orjson.dumps(new.request), new.request.get("version_id", ""), limits]
     arguments += [new.network_id, PENDING_PREFIX]
     arguments += [message_template(new.kind, new.queue), ID_PLACEHOLDER, TAG_PLACEHOLDER]
-    return keys, [*arguments, orjson.dumps(_options(new)), *new.inputs]
+    return keys, [*arguments, orjson.dumps(_options(new, ttl_seconds)), *(() if new.ended_with else new.inputs)]
 
 
-def _options(new: NewTask) -> dict[str, Any]:
+def _options(new: NewTask, ttl_seconds: int) -> dict[str, Any]:
     """Return what most tasks do not have."""
     options: dict[str, Any] = {}
+    if new.ended_with is not None:
+        options["ended"] = {
+            "error": new.ended_with,
+            "kept": ttl_seconds,
+            "kept_with_webhook": WEBHOOK_TTL_SECONDS,
+            "channel": WEBHOOKS_CHANNEL,
+        }
     if new.deadline_seconds is not None:
         options["deadline"] = new.deadline_seconds
     if new.awaited_on is not None:

@@ -61,7 +61,9 @@ class TaskLedger:
         self._backlog = Backlog(redis)
         self._limits = limits.as_json()
         self._ttl = task_ttl_seconds
-        self._submit = ledger_script(redis, "clock", "backlog", "networks", "idempotency", "submit")
+        self._submit = ledger_script(
+            redis, "clock", "backlog", "networks", "idempotency", "ended", "webhooks", "submit"
+        )
         self._discard = ledger_script(redis, "backlog", "networks", "ended", "discard")
         self._claim = ledger_script(redis, "clock", "when_full", "claim")
         self._finish = ledger_script(redis, "clock", "when_full", "backlog", "networks", "ended", "webhooks", "finish")
@@ -89,6 +91,8 @@ class TaskLedger:
     def accept(self, new: NewTask) -> Acceptance:
         """Record a task as pending, with its inputs, and tell the workers; or find that this was done before.
 
+        One that has ended already is recorded as that, and no worker is told.
+
         Raises:
             Conflict: if another request was accepted under the same idempotency key.
             Outdated: if the registry has another stamp than the task is made for.
@@ -110,8 +114,18 @@ class TaskLedger:
         for account_id in {each.account_id for each in new}:
             self._backlog.check_memory(account_id)
         with redis_errors_as_unavailable():
-            answers = self._submit.run_many([submit_call(each, self._limits) for each in new])
-        return [self._outcome(each, *answer) for each, answer in zip(new, answers, strict=True)]
+            answers = self._submit.run_many([submit_call(each, self._limits, self._ttl) for each in new])
+        outcomes = [self._outcome(each, *answer) for each, answer in zip(new, answers, strict=True)]
+        for each, outcome in zip(new, outcomes, strict=True):
+            if each.ended_with is not None and isinstance(outcome, Acceptance) and outcome.is_new:
+                self._count_ended(outcome.task_id, each)
+        return outcomes
+
+    def _count_ended(self, task_id: str, new: NewTask) -> None:
+        """Count a task that was accepted as one that has ended."""
+        if self._telemetry is not None:
+            outcome = Outcome(error=new.ended_with)
+            self._telemetry.count_unrun(task_id, new.kind.value, new.network_id, new.account_id, outcome)
 
     def _outcome(self, new: NewTask, answer: bytes, is_new: int | None = None) -> Acceptance | StoreError:
         if is_new is not None:

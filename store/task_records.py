@@ -65,6 +65,8 @@ class NewTask:
     to which the request refers by index. If it has not started within ``deadline_seconds``, it ends as an error.
     ``awaited_on`` is the channel of a :class:`store.task_watch.TaskWatch` that is going to wait for its end.
     ``registry_stamp`` is the stamp under which the task is accepted, if it is only under one.
+    A task that is known to fail is accepted as one that has ``ended_with`` that error: it is not run, nothing of it is
+    staged, and all else is as with any task that has ended.
     """
 
     account_id: int
@@ -77,6 +79,7 @@ class NewTask:
     webhook: Webhook | None = None
     awaited_on: str | None = None
     registry_stamp: str | None = None
+    ended_with: str | None = None
 
     @property
     def queue(self) -> str:

@@ -24,6 +24,7 @@ import httpx
 
 from config import VERSION
 from config.settings import Settings
+from contract.image_size import over_limit
 from workers.addresses import AddressPolicy, connect, is_plain_host, look_up, seconds_until
 
 # Shorter than most servers keep an idle connection, so that few requests meet one that is just being closed.
@@ -122,7 +123,7 @@ class ImageFetcher:
             raise FetchError(f"The server answered {response.status} for the image URL.")
         if headers.get(b"content-encoding", b"identity").strip().lower() != b"identity":
             raise FetchError(COMPRESSED)
-        too_large = FetchError(f"The image URL leads to more than {self._max_bytes} bytes.")
+        too_large = FetchError(f"The image URL leads to {over_limit(self._max_bytes)}.")
         length = int(headers[b"content-length"]) if b"content-length" in headers else None
         if length is not None and length > self._max_bytes:
             raise too_large

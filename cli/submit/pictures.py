@@ -15,6 +15,7 @@ from cli.submit.sources import is_url
 
 ORIENTATION_TAG = 0x0112
 SIDEWAYS = (5, 6, 7, 8)
+XMP_NAMES = ("xmp", "XML:com.adobe.xmp")
 KEPT_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
 JPEG_QUALITY = 92
 GOLDEN_RATIO = 0.618034  # of a turn of hue from label to label: neighbours differ, however many there are
@@ -37,7 +38,9 @@ def size_of(file: bytes) -> Size | None:
     """Return the size of an image as it is looked at, from its header; ``None`` if it is no image."""
     try:
         with Image.open(BytesIO(file)) as image:
-            sideways = image.getexif().get(ORIENTATION_TAG) in SIDEWAYS
+            _forget_xmp(image)
+            # The sides of a TIFF have been exchanged already.
+            sideways = image.format != "TIFF" and image.getexif().get(ORIENTATION_TAG) in SIDEWAYS
             return (image.height, image.width) if sideways else (image.width, image.height)
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
         return None
@@ -48,6 +51,7 @@ def draw_outcome(outcome: Outcome, folder: Path) -> Path | None:
     if outcome.outputs is None or outcome.image.file is None:
         return None
     with Image.open(BytesIO(outcome.image.file)) as opened:
+        _forget_xmp(opened)
         image = ImageOps.exif_transpose(opened).convert("RGB")
     longest = max(image.size)
     font = ImageFont.load_default(max(SMALLEST_TEXT, round(longest * TEXT_SHARE)))
@@ -75,6 +79,14 @@ def drawn_name(path: str) -> PurePosixPath:
     names = [UNSAFE_IN_NAME.sub("_", name) for name in path.split("/") if name not in ("", ".", "..")]
     name = PurePosixPath(*(names or ["image"]))
     return name if name.suffix.lower() in KEPT_SUFFIXES else name.with_name(name.name + ".png")
+
+
+def _forget_xmp(image: Image.Image) -> None:
+    """Have an image turned by EXIF alone, as the service does; Pillow would look for an orientation in XMP as well."""
+    if image.format == "PNG":
+        image.load()  # whose metadata may stand behind its pixels
+    for name in XMP_NAMES:
+        image.info.pop(name, None)
 
 
 def _predicted(outputs: list[Json]) -> Iterator[Json]:

@@ -2,6 +2,8 @@
 
 import io
 import struct
+import time
+import tracemalloc
 import zlib
 
 import pytest
@@ -9,6 +11,7 @@ from PIL import Image
 
 from inference.errors import ImageError
 from inference.image_costs import MAX_JPEG_SCANS, MAX_PYTHON_PIXELS
+from inference.image_files.orientation import read_orientation
 from inference.images import ImageLimits, decode_image, open_image
 
 LIMITS = ImageLimits(max_bytes=32_000_000, max_pixels=10_000_000)
@@ -99,11 +102,72 @@ def test_a_progressive_jpeg_costs_more_memory_than_a_plain_one() -> None:
     assert open_image(plain, LIMITS).decoding_bytes < open_image(progressive, LIMITS).decoding_bytes
 
 
-def test_compressed_comments_do_not_unpack_without_bound() -> None:
-    def chunk(kind: bytes, content: bytes) -> bytes:
-        return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+def png_chunk(kind: bytes, content: bytes) -> bytes:
+    return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
 
-    comment = chunk(b"zTXt", b"k\0\0" + zlib.compress(bytes(1_000_000)))
+
+def test_compressed_comments_are_never_unpacked() -> None:
+    comment = png_chunk(b"zTXt", b"k\0\0" + zlib.compress(bytes(1_000_000)))
     png = encoded(Image.new("RGB", (8, 8)), "PNG")
+    tracemalloc.start()
+    try:
+        assert decode_image(png[:33] + comment * 1000 + png[33:], LIMITS).shape == (3, 8, 8)
+        assert tracemalloc.get_traced_memory()[1] < 10_000_000
+    finally:
+        tracemalloc.stop()
+
+
+def test_profile_of_exif_is_not_unpacked_without_bound() -> None:
+    bomb = png_chunk(b"zTXt", b"Raw profile type exif\0\0" + zlib.compress(b"\nexif\n9\n" + b"0" * 100_000_000))
+    png = encoded(Image.new("RGB", (8, 8)), "PNG")
+    tracemalloc.start()
+    try:
+        assert decode_image(png[:33] + bomb + png[33:], LIMITS).shape == (3, 8, 8)
+        assert tracemalloc.get_traced_memory()[1] < 10_000_000
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize("blocks", [b"!\xfe\0" * 3_000_000, b"!\xfe" + b"\1x" * 4_000_000 + b"\0", bytes(8_000_000)])
+def test_a_gif_of_very_much_before_its_pixels_is_refused_at_once(blocks: bytes) -> None:
+    gif = encoded(Image.new("RGB", (8, 8), (250, 0, 0)), "GIF")
+    start_of_image = gif.index(b",")
+    start = time.thread_time()
+    with pytest.raises(ImageError, match="more than 200000 blocks"):
+        open_image(gif[:start_of_image] + blocks + gif[start_of_image:], LIMITS)
+    assert time.thread_time() - start < 1
+
+
+def test_a_gif_with_a_comment_of_megabytes_is_decoded() -> None:
+    gif = encoded(Image.new("RGB", (8, 8), (250, 0, 0)), "GIF")
+    comment = b"!\xfe" + (b"\xff" + bytes(255)) * 20_000 + b"\0"
+    start_of_image = gif.index(b",")
+    pixels = decode_image(gif[:start_of_image] + comment + gif[start_of_image:], LIMITS)
+    assert pixels.flatten(1).unique(dim=1).flatten().tolist() == [250, 0, 0]
+
+
+def test_exif_of_very_much_is_looked_through_at_once() -> None:
+    for block in (b"Exif\0\0" * 5_000_000, b"II*\0\x08\0\0\0\xff\xff" + bytes(30_000_000)):
+        start = time.thread_time()
+        assert read_orientation(block) == 1
+        assert time.thread_time() - start < 1
+
+
+def test_a_png_of_a_million_chunks_is_refused_at_once() -> None:
+    png = encoded(Image.new("RGB", (8, 8)), "PNG")
+    for place in (33, len(png) - 12):
+        data = png[:place] + png_chunk(b"tEXt", b"") * 1_000_000 + png[place:]
+        start = time.thread_time()
+        with pytest.raises(ImageError, match="more than 100000 chunks"):
+            open_image(data, LIMITS)
+        assert time.thread_time() - start < 1
+
+
+@pytest.mark.parametrize("filler", [b"\xff", b"\0", b"\xff\0", b"\xff\xfe\0\2", b"\xff\xd0"])
+def test_a_jpeg_of_very_much_before_its_pixels_is_refused_at_once(filler: bytes) -> None:
+    jpeg = encoded(Image.new("RGB", (8, 8)), "JPEG")
+    data = jpeg[:2] + filler * (8_000_000 // len(filler)) + jpeg[2:]
+    start = time.thread_time()
     with pytest.raises(ImageError):
-        decode_image(png[:33] + comment * 8 + png[33:], LIMITS)
+        open_image(data, LIMITS)
+    assert time.thread_time() - start < 1

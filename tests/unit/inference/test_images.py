@@ -13,7 +13,8 @@ from PIL import Image, ImageOps
 
 from inference import images
 from inference.errors import ImageError
-from inference.images import FORMATS, ImageLimits, decode_image
+from inference.image_files.formats import FORMATS
+from inference.images import ImageLimits, decode_image
 from tests.mutated_images import HEADS, SIDE, image_of
 
 LIMITS = ImageLimits(max_bytes=1_000_000, max_pixels=1_000_000)

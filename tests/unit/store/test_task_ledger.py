@@ -3,6 +3,7 @@
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import pytest
 import redis
@@ -229,3 +230,20 @@ def test_discarded_task_leaves_nothing(ledger: TaskLedger, client: redis.Redis) 
 def test_redis_that_is_away_is_one_clear_error() -> None:
     with connect("redis://127.0.0.1:1/0") as client, pytest.raises(Unavailable, match="task queue is not reachable"):
         TaskLedger(client, TTL_SECONDS).submit(TASK)
+
+
+def test_task_that_has_ended_when_it_is_accepted_leaves_nothing_but_its_record(
+    client: redis.Redis, ledger: TaskLedger
+) -> None:
+    task_id = ledger.submit(replace(TASK, ended_with="inputs.0.image: No.", deadline_seconds=5))
+    task = ledger.get(ACCOUNT, task_id)
+    assert (task.status, task.error) == (TaskStatus.ERROR, "inputs.0.image: No.")
+    assert task.date_updated == task.date_created
+    assert keys_beside_messages(client) == {f"recoq:task:{task_id}", "recoq:counter"}
+    assert not any(client.llen(queue) for queue in WORKER_QUEUES)
+    assert 0 < client.ttl(f"recoq:task:{task_id}") <= TTL_SECONDS
+    assert claim(ledger, task_id) is None
+    assert not ledger.finish(task_id, None, Outcome(data=b"{}"))
+    assert ledger.end_overdue() == 0
+    ledger.purge(ACCOUNT, task_id)
+    assert keys_beside_messages(client) == {"recoq:counter"}

@@ -4,7 +4,7 @@ from io import BytesIO
 from pathlib import Path
 
 import pytest
-from PIL import Image
+from PIL import Image, PngImagePlugin
 
 from cli.submit.outcome import Outcome, SentImage
 from cli.submit.pictures import draw_outcome, drawn_name, size_of
@@ -35,6 +35,28 @@ def test_size_is_that_of_the_image_as_it_is_looked_at() -> None:
     assert size_of(file_of((30, 20), "JPEG", SIDEWAYS)) == (20, 30)
     assert size_of(b"no image") is None
     assert size_of(b"") is None
+
+
+def test_size_of_a_tiff_is_exchanged_once() -> None:
+    assert size_of(file_of((30, 20), "TIFF", SIDEWAYS)) == (20, 30)
+
+
+@pytest.mark.parametrize("suffix", ["JPEG", "WEBP", "TIFF"])
+def test_orientation_in_xmp_alone_does_not_count(tmp_path: Path, suffix: str) -> None:
+    xmp = b"<x:xmpmeta xmlns:x='adobe:ns:meta/'><rdf:Description tiff:Orientation=\"6\"/></x:xmpmeta>"
+    options: Json = {"tiffinfo": {700: xmp}} if suffix == "TIFF" else {"xmp": xmp}
+    buffer = BytesIO()
+    Image.new("RGB", (400, 200), GRAY).save(buffer, suffix, **options)
+    assert size_of(buffer.getvalue()) == (400, 200)
+    assert drawn(tmp_path, buffer.getvalue(), output(tag(1, "dog", 0.9))).size == (400, 200)
+
+
+def test_orientation_in_xmp_of_a_png_does_not_count(tmp_path: Path) -> None:
+    texts, buffer = PngImagePlugin.PngInfo(), BytesIO()
+    texts.add_itxt("XML:com.adobe.xmp", '<rdf:Description tiff:Orientation="6"/>')
+    Image.new("RGB", (400, 200), GRAY).save(buffer, "PNG", pnginfo=texts)
+    assert size_of(buffer.getvalue()) == (400, 200)
+    assert drawn(tmp_path, buffer.getvalue(), output(tag(1, "dog", 0.9))).size == (400, 200)
 
 
 def test_box_is_drawn_at_its_pixels_and_nothing_else_is_touched_but_for_its_label(tmp_path: Path) -> None:

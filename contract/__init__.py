@@ -1,0 +1,1 @@
+"""What the API promises and the workers rely on, each rule once. Imports nothing of ours."""

@@ -1,0 +1,39 @@
+"""The formats that are read, and the sentence for a file that cannot be: true also of an image of an unusual kind."""
+
+from inference.errors import ImageError
+from inference.image_files import gif, jpeg, png, tiff
+
+FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "PPM")
+FORMAT_NAMES = "JPEG, PNG, WebP, GIF, BMP, TIFF and PNM"
+
+_MAGICS = {
+    "JPEG": (jpeg.MAGIC,),
+    "PNG": (png.MAGIC,),
+    "GIF": gif.MAGICS,
+    "BMP": (b"BM",),
+    "TIFF": tiff.MAGICS,
+    "PNM": tuple(b"P%d" % kind for kind in range(1, 7)),
+}
+
+
+def refusal_of(data: bytes) -> ImageError:
+    """Return why a file cannot be read."""
+    name = _format_of(data)
+    if name is None:
+        return ImageError(f"The data is not an image that can be read (supported are {FORMAT_NAMES}).")
+    bits = jpeg.bits_of(data, jpeg.read_head(data)) if name == "JPEG" else None
+    if bits not in (None, 8):
+        return ImageError(f"The JPEG image has {bits} bits a sample, which is not supported; convert it to 8.")
+    samples = tiff.describe_samples(data) if name == "TIFF" else None
+    if samples is not None:
+        return ImageError(f"The TIFF image is damaged, or of a kind that is not supported ({samples}). {tiff.ADVICE}")
+    return ImageError(
+        f"The data begins like a {name} image, but its header is truncated, damaged, or of a variant that is not"
+        f" supported (supported are {FORMAT_NAMES})."
+    )
+
+
+def _format_of(data: bytes) -> str | None:
+    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
+        return "WebP"
+    return next((name for name, magics in _MAGICS.items() if data.startswith(magics)), None)
