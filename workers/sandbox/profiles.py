@@ -11,6 +11,7 @@ from itertools import chain
 from pathlib import Path
 
 import config
+import contract
 import inference
 import store
 import workers
@@ -96,7 +97,7 @@ def _paths(*groups: tuple[str, ...]) -> tuple[Path, ...]:
 def _python() -> Iterator[Path]:
     """Return the interpreter, what is installed for it, and our rooms; not a checkout around them, which holds more."""
     yield from map(Path, {sys.prefix, sys.exec_prefix, sys.base_prefix, sys.base_exec_prefix})
-    rooms = [Path(folder) for room in (config, inference, store, workers) for folder in room.__path__]
+    rooms = [Path(folder) for room in (config, contract, inference, store, workers) for folder in room.__path__]
     yield from rooms
     checkouts = {room.parent for room in rooms}
     yield from (path for path in map(Path, sys.path) if path not in checkouts)
