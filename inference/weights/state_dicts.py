@@ -113,7 +113,7 @@ def _misfit(expected: StateDict, state: StateDict) -> str | None:
 def _wrapping(expected: StateDict, state: StateDict) -> str | None:
     """Return which prefix, or which wrapper's names, keep a state dict from fitting; None if that is not the reason."""
     needed = {key for key in expected if not _TRAINING_ONLY.search(key)}
-    some = next(iter(needed), "")
+    some = max(needed, key=len, default="")  # which few names end with by chance
     for prefix in dict.fromkeys(key.removesuffix(some) for key in state if key.endswith(f".{some}")):
         if needed <= {key.removeprefix(prefix) for key in state if key.startswith(prefix)}:
             return (

@@ -63,6 +63,7 @@ def _with_such_names(folder: str, walk: Walk, name: str, rest: list[str]) -> Ite
 
 def _entries(folder: str, walk: Walk) -> Iterator["os.DirEntry[str]"]:
     """Yield what is in a folder; one that is there and cannot be read is counted."""
+    walk.look(folder)
     try:
         with os.scandir(folder or os.curdir) as entries:
             for entry in entries:

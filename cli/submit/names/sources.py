@@ -93,6 +93,7 @@ def _meant_by(argument: str, walk: Walk, *, recursive: bool) -> Iterator[str]:
 
 
 def _in_folder(folder: str, walk: Walk, *, recursive: bool) -> Iterator[str]:
+    walk.look(folder)
     try:
         with os.scandir(folder) as entries:
             for entry in entries:

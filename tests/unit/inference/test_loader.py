@@ -5,7 +5,7 @@ import shutil
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
@@ -17,6 +17,7 @@ from inference.errors import NetworkError
 from inference.execution import Execution, prepared
 from inference.loader import check_files, load_network
 from inference.network import NetworkDescription
+from inference.warm_up import warm_up
 from tests.unit.inference.seeded_networks import (
     CLASSIFIER,
     CLASSIFIER_KWARGS,
@@ -118,6 +119,38 @@ def test_inputs_of_a_script_go_to_the_arguments_of_their_names(tmp_path: Path, n
     expected = Scaled()(image[None], mask[None])["mean"][0]
     for each in (network, frozen):
         torch.testing.assert_close(each.run([(first, second)])[0]["mean"], expected)
+
+
+class Named(NamedTuple):
+    scores: torch.Tensor
+    count: int
+
+
+class Mixed(nn.Module):
+    def forward(
+        self, x: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor | None, dict[str, torch.Tensor], float, torch.Tensor]:
+        return x.mean((2, 3)), None, {"a": x}, 2.5, x.amax((2, 3))
+
+
+class ReturningNamed(nn.Module):
+    def forward(self, x: torch.Tensor) -> Named:
+        return Named(x.mean((2, 3)), 3)
+
+
+def test_outputs_of_a_script_that_are_no_tensors_are_left_out(tmp_path: Path) -> None:
+    samples = images(2)
+    for module, kept, left_out in (
+        (Mixed(), ["output_0", "output_4"], ["output_1", "output_2", "output_3"]),
+        (ReturningNamed(), ["output_0"], ["output_1"]),
+    ):
+        write_script(module, tmp_path / "model.torchscript")
+        found = warm_up(load_network(tmp_path, description(), CPU), 2)
+        assert [output["name"] for output in found.report["outputs"]] == kept
+        assert [each["name"] for each in found.report["left_out"]] == left_out
+        for sample, result in zip(samples, found.network.run([(sample,) for sample in samples]), strict=True):
+            torch.testing.assert_close(result["output_0"], sample.mean((1, 2)))
+            torch.testing.assert_close(result[kept[-1]], module(sample[None])[int(kept[-1][-1])][0])
 
 
 def test_a_script_that_takes_other_inputs_is_refused_with_its_arguments(tmp_path: Path) -> None:
