@@ -10,6 +10,7 @@ from api.auth import account_id
 from api.errors import InvalidRequest, invalid_fields
 from api.idempotency import asked_key, idempotency
 from api.image_sources import ImageUrl, SentImage
+from api.network_tensors import missing_tensor
 from api.services import services
 from api.waiting import preferred_wait, wait_for
 from config.queues import Priority, TaskKind
@@ -99,7 +100,7 @@ def _check_tensors(names: list[str] | None, network: NetworkRecord) -> None:
         return
     known = [output["name"] for output in report["outputs"]]
     errors = {
-        f"output_tensors.{index}": [f"The network has no tensor {name!r}; it has {', '.join(known)}."]
+        f"output_tensors.{index}": [missing_tensor(report, name)]
         for index, name in enumerate(names)
         if name not in known
     }

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from api.errors import invalid_fields
+from api.network_tensors import missing_tensor
 from api.schemas.post_processings import BOX_LAYOUTS
 
 KIND_OF_ROI = {"NONE": "classification", "BBOX": "detection"}
@@ -73,17 +74,19 @@ def check_tensors(
     errors: dict[str, list[str]] = {}
     for index, (output, given) in enumerate(zip(outputs, post_processings, strict=True)):
         count = len(output["labels"]["labels"])
-        for path, message in _problems(given, shapes, count):
+        for path, message in _problems(given, report, shapes, count):
             errors.setdefault(f"post_processings.{index}.{path}", []).append(message)
     if errors:
         raise invalid_fields(errors)
 
 
-def _problems(given: Mapping[str, Any], shapes: Mapping[str, Shape], count: int) -> Iterator[Problem]:
+def _problems(
+    given: Mapping[str, Any], report: Mapping[str, Any], shapes: Mapping[str, Shape], count: int
+) -> Iterator[Problem]:
     """Yield what is wrong with one post-processing for ``count`` labels."""
     for path, name, expected in _needed(given, count):
         if name not in shapes:
-            yield path, f"The network has no tensor {name!r}; it has {', '.join(shapes)}."
+            yield path, missing_tensor(report, name)
         elif expected and not any(_fits(shapes[name], pattern) for pattern in expected):
             wanted = " or ".join(map(_written, expected))
             yield path, f"The tensor {name!r} has the shape {_written(shapes[name])}; {wanted} is needed."

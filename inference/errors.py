@@ -10,6 +10,11 @@ import re
 MAX_REASON_CHARACTERS = 240
 
 _PATH = re.compile(r"(?:[A-Za-z]:)?(?:[\\/][\w.@+~-]+){2,}[\\/]?")
+_ESCAPES = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]")
+_MACHINERY = re.compile(
+    r"\[enforce fail at [^\]]*\][ .]*|\s*Exception raised from .*|\s*\(Triggered internally .*|\bframe #\d+.*"
+)
+_NEXT_SENTENCE = re.compile(r"(?<=[.!?])\s+(?=[A-Z])")
 _EXCEPTION_NAME = re.compile(r"^(?:[\w.]*(?:Error|Exception|AssertionError))\s*:\s*")
 
 
@@ -34,14 +39,16 @@ class DeviceLostError(Exception):
 
 
 def reason_of(error: BaseException) -> str:
-    """Return the line of an exception's message that says what went wrong, as the end of a sentence.
+    """Return the sentence of an exception's message that says what went wrong, as the end of one of ours.
 
-    Torch reports failures in many lines, of which the last says what went wrong; paths of the server are left
-    out. The result has no line break, ends with a full stop and has at most ``MAX_REASON_CHARACTERS``
-    characters.
+    Torch reports failures in many lines, of which the last says what went wrong in scripts, and the first elsewhere;
+    advice, colours for terminals, places in its source and paths of the server are left out. The result has no line
+    break, ends with a full stop and has at most ``MAX_REASON_CHARACTERS`` characters.
     """
-    lines = [line.strip() for line in str(error).splitlines() if line.strip(" ~^<")]
+    text = _ESCAPES.sub("", str(error))
+    lines = [line.strip() for line in text.splitlines() if line.strip(" ~^<")]
     is_script_trace = len(lines) > 1 and "TorchScript" in lines[0]
     line = (lines[-1] if is_script_trace else lines[0]) if lines else type(error).__name__
-    line = _PATH.sub("a file", _EXCEPTION_NAME.sub("", line)).strip().rstrip(".:")
-    return line[: MAX_REASON_CHARACTERS - 1] + "."
+    line = _PATH.sub("a file", _MACHINERY.sub("", _EXCEPTION_NAME.sub("", line))).strip()
+    line = "".join(each if each.isprintable() else " " for each in _NEXT_SENTENCE.split(line, maxsplit=1)[0])
+    return (line.rstrip(".: ") or type(error).__name__)[: MAX_REASON_CHARACTERS - 1] + "."

@@ -5,7 +5,7 @@ images take it away again and again; a frozen graph needs it once in a batch. No
 convolutions before them, too. The tuning tries it, and does not choose what changes the results.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -19,7 +19,12 @@ _quiet_deprecations = QuietWarning(message=r"`torch\.jit\.\w+` is deprecated")
 _quiet_tracer = QuietWarning(category=torch.jit.TracerWarning)  # type: ignore[attr-defined]
 
 
-def frozen_graph(module: nn.Module, samples: Sequence[Sample], precision: torch.dtype) -> nn.Module | None:
+Select = Callable[[object], object]
+
+
+def frozen_graph(
+    module: nn.Module, samples: Sequence[Sample], precision: torch.dtype, select: Select
+) -> nn.Module | None:
     """Return the module as a frozen graph that computes in ``precision`` by itself; None if that cannot be done.
 
     Args:
@@ -27,6 +32,7 @@ def frozen_graph(module: nn.Module, samples: Sequence[Sample], precision: torch.
         samples: inputs of equal shapes on the module's device: two, whose batch shows which sizes follow that of the
             batch, or one if the module takes no more.
         precision: what autocast would compute in; a TorchScript archive is frozen in float32 only.
+        select: takes from an output what is kept of it: what cannot be traced, such as None, is often left out.
     """
     _quiet_deprecations()
     _quiet_tracer()
@@ -34,7 +40,7 @@ def frozen_graph(module: nn.Module, samples: Sequence[Sample], precision: torch.
     try:
         with torch.no_grad(), computing_in(precision, batch[0].device):
             if not isinstance(module, torch.jit.ScriptModule):
-                module = _traced(module, batch)
+                module = _traced(module, batch, select)
             elif precision is not torch.float32:
                 return None
             frozen: nn.Module = torch.jit.freeze(module)
@@ -54,8 +60,21 @@ def keeps_nothing(module: object) -> bool:
     return not any(graph.findAllNodes(f"prim::{access}", recurse=True) for access in ("GetAttr", "SetAttr"))
 
 
-def _traced(module: nn.Module, batch: tuple[Tensor, ...]) -> nn.Module:
+class _Selecting(nn.Module):
+    """A module whose outputs are what is kept of those of another one."""
+
+    def __init__(self, module: nn.Module, select: Select) -> None:
+        super().__init__()
+        self.module = module
+        self._select = select
+
+    def forward(self, *inputs: Tensor) -> object:
+        """Run the other module."""
+        return self._select(self.module(*inputs))
+
+
+def _traced(module: nn.Module, batch: tuple[Tensor, ...], select: Select) -> nn.Module:
     if isinstance(module, fx.GraphModule):
         module = fx.GraphModule(module, module.graph)  # without its hooks: exported programs check sizes in them
-    traced: nn.Module = torch.jit.trace(module, batch, check_trace=False, strict=False)
+    traced: nn.Module = torch.jit.trace(_Selecting(module, select), batch, check_trace=False, strict=False)
     return traced.eval()  # an exported program has no mode of its own

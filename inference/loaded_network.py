@@ -3,7 +3,7 @@
 The loader makes it, the model cache keeps it, and the batcher feeds it.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Self
 
@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from inference.errors import DeviceLostError, InferenceError, NetworkError, reason_of
 from inference.network import ImageSpec, NetworkDescription
 from inference.normalisation import BatchNormalisation, can_wait
-from inference.outputs import split_outputs
+from inference.outputs import only, split_outputs
 from inference.recordings import Recordings
 from inference.stacking import stacked, wait_for
 from inference.warning_filters import QuietWarning
@@ -37,6 +37,8 @@ class LoadedNetwork:
         precision: what the module computes in where that is safe (convolutions, products); the weights stay as they
             are, and outputs of a lower precision are given as float32.
         is_frozen: the module is a frozen graph, which converts to ``precision`` by itself.
+        keywords: the names by which the module takes its inputs; None if it takes them by place.
+        outputs: the names of the outputs that are kept; None keeps all that are tensors with a row for each sample.
     """
 
     def __init__(
@@ -50,6 +52,8 @@ class LoadedNetwork:
         mean_images: Mapping[str | None, Tensor] | None = None,
         precision: torch.dtype = torch.float32,
         is_frozen: bool = False,
+        keywords: Sequence[str] | None = None,
+        outputs: frozenset[str] | None = None,
     ) -> None:
         self.module = module
         self.description = description
@@ -58,6 +62,8 @@ class LoadedNetwork:
         self.takes_image_list = takes_image_list
         self.precision = precision
         self.is_frozen = is_frozen
+        self.keywords = keywords
+        self.outputs = outputs
         self._mean_images = dict(mean_images or {})
         self._recordings: Recordings | None = None
         self._normalisations = [
@@ -80,7 +86,26 @@ class LoadedNetwork:
             mean_images=self._mean_images,
             precision=precision,
             is_frozen=self.is_frozen,
+            keywords=self.keywords,
+            outputs=self.outputs,
         )
+
+    def find_outputs(self, sample: Sample) -> list[dict[str, str]]:
+        """Run one sample, keep from now on what is a tensor with a row for each, and return what is left out and why.
+
+        Raises:
+            NetworkError, torch.OutOfMemoryError, DeviceLostError: as ``run`` does.
+        """
+        rows, left_out = self._run_batch([sample])
+        self.keep_outputs(rows[0])
+        return [{"name": name, "reason": f"The output {flaw}."} for name, flaw in left_out.items()]
+
+    def keep_outputs(self, names: Iterable[str]) -> None:
+        """Keep the outputs of these names, and nothing else: it was found once, on one sample, what is of use.
+
+        The batches to come must not decide that: a constant of eight rows would pass for an output of eight samples.
+        """
+        self.outputs = frozenset(names)
 
     def mean_image(self, spec: ImageSpec) -> Tensor | None:
         """Return what to subtract from the images of an input: float32 in HWC order, or None."""
@@ -89,6 +114,10 @@ class LoadedNetwork:
     def normalises(self, spec: ImageSpec) -> bool:
         """Tell whether samples hold the pixels of an input, and their batch is normalised on the device."""
         return self.device.type == "cuda" and not self.takes_image_list and can_wait(spec)
+
+    def only_kept(self, output: object) -> object:
+        """Return what is kept of what the module returned, by name; all of it until that has been found."""
+        return output if self.outputs is None else only(output, self.description.tensor_names, self.outputs)
 
     def normalised(self, sample: Sample) -> Sample:
         """Return the inputs of a sample as the module gets them, on the CPU and without batch dimension."""
@@ -136,16 +165,16 @@ class LoadedNetwork:
             DeviceLostError: when the device failed in a way that only a new process gets over.
         """
         groups = [samples] if self.description.batched_output else [[sample] for sample in samples]
-        return [tensors for group in groups for tensors in self._run_batch(group)]
+        return [tensors for group in groups for tensors in self._run_batch(group)[0]]
 
-    def _run_batch(self, samples: Sequence[Sample]) -> list[Outputs]:
+    def _run_batch(self, samples: Sequence[Sample]) -> tuple[list[Outputs], dict[str, str]]:
         _quiet_detectors()
         try:
             with torch.inference_mode():
                 outputs = self._call(samples)
                 wait_for(self.device)
-            results = split_outputs(outputs, len(samples), self.description.tensor_names)
-            return results if self.precision is torch.float32 else [self._widened(result) for result in results]
+            rows, left_out = split_outputs(outputs, len(samples), self.description.tensor_names, self.outputs)
+            return rows if self.precision is torch.float32 else [self._widened(row) for row in rows], left_out
         except (torch.OutOfMemoryError, InferenceError):
             raise
         except torch.AcceleratorError as error:
@@ -174,7 +203,11 @@ class LoadedNetwork:
         """Run tensors that are on the device."""
         inputs = self._normalise(*batch)
         with self._computing():
-            return self.module(*inputs)
+            output = self.module(*inputs) if self.keywords is None else self._called_by_name(inputs)
+        return self.only_kept(output)
+
+    def _called_by_name(self, inputs: Sequence[Tensor]) -> object:
+        return self.module(**dict(zip(self.keywords or (), inputs, strict=True)))
 
     def _normalise(self, *batch: Tensor) -> list[Tensor]:
         return [

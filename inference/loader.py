@@ -7,24 +7,25 @@ the two archive formats are looked through before torch opens them (see :mod:`in
 """
 
 import json
-import re
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import safetensors.torch
 import torch
 from torch import Tensor, nn
 
 from inference.architectures import build, takes_image_list
-from inference.archives import is_archive, open_archive
+from inference.arguments import Argument, bind
 from inference.errors import DeviceLostError, InferenceError, NetworkError, reason_of
 from inference.loaded_network import LoadedNetwork, bytes_of
 from inference.network import NetworkDescription
 from inference.program_guard import load_checked_program
 from inference.script_guard import check_script
 from inference.warning_filters import QuietWarning
+from inference.weights.kinds import check_kind
+from inference.weights.state_dicts import fit, read_state_dict
 
 __all__ = ["LoadedNetwork", "check_files", "load_network"]
 
@@ -43,6 +44,16 @@ SUPPORTED = (
 )
 
 MAX_ARCHITECTURE_BYTES = 64 * 1024
+
+
+@dataclass(frozen=True)
+class _Loaded:
+    """A module on its device, and how it takes its inputs; see :class:`inference.loaded_network.LoadedNetwork`."""
+
+    module: nn.Module
+    takes_image_list: bool = False
+    keywords: list[str] | None = None
+
 
 _quiet_deprecations = QuietWarning(message=r"`torch\.jit\.\w+` is deprecated")
 
@@ -78,56 +89,63 @@ def load_network(folder: Path, description: NetworkDescription, device: torch.de
     check_files(sorted(names), description)
     file_name, load = next(entry for entry in _LOADERS.items() if entry[0] in names)
     try:
+        check_kind(folder / file_name)
         with torch.no_grad():
-            module, image_list = load(folder / file_name, device)
+            loaded = load(folder / file_name, [spec.tensor_name for spec in description.inputs], device)
     except (InferenceError, torch.OutOfMemoryError):
         raise
     except torch.AcceleratorError as error:
         raise DeviceLostError(reason_of(error)) from error
     except Exception as error:  # torch's readers raise whatever a damaged file makes of them
         raise NetworkError(f"The file {file_name} cannot be loaded: {reason_of(error)}") from error
-    for parameter in module.parameters():
+    for parameter in loaded.module.parameters():
         parameter.requires_grad_(False)
-    if image_list and len(description.inputs) != 1:
+    if loaded.takes_image_list and len(description.inputs) != 1:
         raise NetworkError("A network that takes a list of images has exactly one input.")
     return LoadedNetwork(
-        module,
+        loaded.module,
         description,
         device,
-        weight_bytes=bytes_of(module),
-        takes_image_list=image_list,
+        weight_bytes=bytes_of(loaded.module),
+        takes_image_list=loaded.takes_image_list,
+        keywords=loaded.keywords,
         mean_images={name: _load_mean(folder / name) for name in description.mean_files},
     )
 
 
-def _load_program(path: Path, device: torch.device) -> tuple[nn.Module, bool]:
-    return load_checked_program(path, device), False
+def _load_program(path: Path, inputs: Sequence[str], device: torch.device) -> _Loaded:
+    return _Loaded(load_checked_program(path, inputs, device))
 
 
-def _load_script(path: Path, device: torch.device) -> tuple[nn.Module, bool]:
+def _load_script(path: Path, inputs: Sequence[str], device: torch.device) -> _Loaded:
     check_script(path)
     _quiet_deprecations()
     module: nn.Module = torch.jit.load(str(path), map_location=device).eval()
     schema: Any = module.forward.schema  # type: ignore[attr-defined]
     arguments = schema.arguments[1:]  # the first one is self
-    return module, bool(arguments) and arguments[0].type.annotation_str == "List[Tensor]"
+    if arguments and arguments[0].type.annotation_str == "List[Tensor]":
+        return _Loaded(module, takes_image_list=True)
+    return _Loaded(module, keywords=_keywords(arguments, inputs))
 
 
-def _load_state_dict(path: Path, device: torch.device) -> tuple[nn.Module, bool]:
-    if path.suffix == ".safetensors":
-        state = safetensors.torch.load_file(path)
-    else:
-        if is_archive(path):
-            open_archive(path)
-        state = torch.load(path, map_location="cpu", weights_only=True)
+def _keywords(arguments: Sequence[Any], inputs: Sequence[str]) -> list[str] | None:
+    """Return by which names a script takes its inputs; None if they come in order."""
+    bound = bind([Argument(each.name, is_optional=each.has_default_value()) for each in arguments], inputs)
+    if bound[: len(inputs)] == list(range(len(inputs))):
+        return None
+    names = {index: argument.name for index, argument in zip(bound, arguments, strict=True)}
+    return [names[index] for index in range(len(inputs))]
+
+
+def _load_state_dict(path: Path, _inputs: Sequence[str], device: torch.device) -> _Loaded:
+    state = read_state_dict(path)
     builder, kwargs = _read_architecture(path.with_name(ARCHITECTURE_FILE))
-    _check_state(path.name, state)
     module = build(builder, kwargs)
-    _fill(module, state, path.name, builder)
-    return module.eval().to(device), takes_image_list(builder)
+    fit(module, state, path.name, builder)
+    return _Loaded(module.eval().to(device), takes_image_list=takes_image_list(builder))
 
 
-_LOADERS: Mapping[str, Callable[[Path, torch.device], tuple[nn.Module, bool]]] = {
+_LOADERS: Mapping[str, Callable[[Path, Sequence[str], torch.device], _Loaded]] = {
     PROGRAM_FILE: _load_program,
     SCRIPT_FILE: _load_script,
     "weights.safetensors": _load_state_dict,
@@ -150,40 +168,6 @@ def _read_architecture(path: Path) -> tuple[str, dict[str, Any]]:
     if not isinstance(kwargs, dict):
         raise NetworkError(f'The "kwargs" of {ARCHITECTURE_FILE} are not an object.')
     return content["builder"], kwargs
-
-
-def _check_state(file_name: str, state: object) -> None:
-    if not isinstance(state, Mapping):
-        raise NetworkError(f"The file {file_name} is not a state dict.")
-    for key, value in state.items():
-        if not isinstance(key, str) or not isinstance(value, Tensor):
-            raise NetworkError(
-                f"The file {file_name} is not a state dict: its entry {str(key)[:80]!r} is not a tensor."
-            )
-
-
-# Older state dicts, some that torchvision publishes among them, lack this counter of batch normalisation.
-_TRAINING_ONLY = re.compile(r"(^|\.)num_batches_tracked$")
-
-
-def _fill(module: nn.Module, state: Mapping[str, Tensor], file_name: str, builder: str) -> None:
-    expected = module.state_dict()
-    misfit = next(
-        (
-            f"{key!r} has shape {list(state[key].shape)} instead of {list(tensor.shape)}"
-            for key, tensor in expected.items()
-            if key in state and state[key].shape != tensor.shape
-        ),
-        None,
-    )
-    needless = _TRAINING_ONLY.search
-    if missing := [key for key in expected if key not in state and not needless(key)]:
-        misfit = f"{missing[0]!r} is missing ({len(missing)} in all)"
-    elif unexpected := [key for key in state if key not in expected and not needless(key)]:
-        misfit = f"{unexpected[0]!r} is unexpected ({len(unexpected)} in all)"
-    if misfit is not None:
-        raise NetworkError(f"The weights in {file_name} do not fit {builder}: {misfit}.")
-    module.load_state_dict(state, strict=False)  # what may be missing or too many has been looked at
 
 
 def _load_mean(path: Path) -> Tensor:

@@ -13,7 +13,7 @@ import json
 import re
 import threading
 import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from io import BytesIO
 from pathlib import Path
@@ -25,11 +25,11 @@ from torch.export.passes import move_to_device_pass
 
 from inference.archives import open_archive, text_of
 from inference.errors import NetworkError
+from inference.programs.calls import make_call_plain
+from inference.programs.reading import MODEL_RECORD, SAMPLE_INPUTS, read_program
 
-MODEL_RECORD = "models/model.json"
 WEIGHTS_CONFIG = "data/weights/model_weights_config.json"
 CONSTANTS_CONFIG = "data/constants/model_constants_config.json"
-SAMPLE_INPUTS = "data/sample_inputs/model.pt"
 MAX_EXPRESSION_CHARACTERS = 2000
 MAX_JSON_BYTES = 256 * 1024 * 1024
 
@@ -69,16 +69,17 @@ _EXPRESSION_FUNCTIONS = re.compile(
 _reading = threading.Lock()
 
 
-def load_checked_program(path: Path, device: torch.device) -> nn.Module:
-    """Load the exported program in ``path`` onto ``device``.
+def load_checked_program(path: Path, inputs: Sequence[str], device: torch.device) -> nn.Module:
+    """Load the exported program in ``path`` onto ``device``, to be called with one tensor for each of the inputs.
 
     Raises:
-        NetworkError: when the archive holds more than a plain network, or cannot be read.
+        NetworkError: when the archive holds more than a plain network, cannot be read, or takes other inputs.
     """
-    written_by = check_program(path)
+    model = check_program(path, inputs)
+    written_by = str(model.get("torch_version", "of an unknown version"))[:40]
     with _reading:
         try:
-            program = torch.export.load(path)
+            program = read_program(path, model)
         except Exception as error:  # torch reports a version mismatch, and anything else, as it likes
             raise NetworkError(
                 f"The file {path.name}, exported by torch {written_by}, cannot be read by torch {torch.__version__}."
@@ -89,8 +90,8 @@ def load_checked_program(path: Path, device: torch.device) -> nn.Module:
         return program.module(check_guards=False)
 
 
-def check_program(path: Path) -> str:
-    """Check an archive, and return the version of torch that wrote it.
+def check_program(path: Path, inputs: Sequence[str]) -> dict[str, Any]:
+    """Check an archive, and return the JSON of its program, with a plain call for inputs of these names.
 
     Raises:
         NetworkError: with what in the archive is not accepted.
@@ -107,11 +108,12 @@ def check_program(path: Path) -> str:
         for config, prefix in ((WEIGHTS_CONFIG, "weight_"), (CONSTANTS_CONFIG, "tensor_")):
             _check_payloads(json.loads(text_of(reader, config, MAX_JSON_BYTES)), prefix)
         _check_sample_inputs(reader.get_record(SAMPLE_INPUTS))
-        model = json.loads(text_of(reader, MODEL_RECORD, MAX_JSON_BYTES))
+        model: dict[str, Any] = json.loads(text_of(reader, MODEL_RECORD, MAX_JSON_BYTES))
+        make_call_plain(model, inputs)
         _check(model, "")
     except (zipfile.BadZipFile, RuntimeError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise NetworkError(f"The file {path.name} is not an exported program that can be read.") from error
-    return str(model.get("torch_version", "of an unknown version"))
+    return model
 
 
 def _check_payloads(config: Mapping[str, Any], prefix: str) -> None:

@@ -33,7 +33,8 @@ _SCRIPT_RUNS = 3
 class WarmUp:
     """A network as it is to be run, and what is to be remembered of it.
 
-    ``report`` is ``{"inputs": [{"name", "shape", "dtype"}], "outputs": [...], "precision": str,
+    ``report`` is ``{"inputs": [{"name", "shape", "dtype"}], "outputs": [...], "left_out": [{"name", "reason"}],
+    "precision": str,
     "precision_reason": str, "channels_last": bool, "frozen": bool, "recorded": bool, "side_by_side": bool,
     "threads": int or null, "max_batch_size": int, "batch_milliseconds": {size: float}}``.
     Shapes have no batch dimension, and null for what varies with the content or the size of the image.
@@ -93,6 +94,7 @@ def warm_up(
         threads = lanes.threads(lanes.count, None)
         with spread_over(threads):
             samples = synthetic_samples(network)
+            left_out = network.find_outputs(samples[0])
             chosen = choose_execution(network, samples, clock or clock_for(threads))
             network = chosen.network
             results = [network.run([sample])[0] for sample in samples]
@@ -109,6 +111,7 @@ def warm_up(
     report = {
         "inputs": _tensors_of(inputs),
         "outputs": _tensors_of(results),
+        "left_out": left_out,
         "precision": chosen.execution.precision.value,
         "precision_reason": chosen.reason,
         "channels_last": chosen.execution.channels_last,

@@ -31,9 +31,9 @@ class Deployment:
     """What the deployment of a network has told so far.
 
     ``report`` is set on success: ``{"inputs": [{"name", "shape", "dtype"}], "outputs": [{"name", "shape", "dtype"}],
-    "precision": str, "precision_reason": str, "channels_last": bool, "frozen": bool, "recorded": bool,
-    "side_by_side": bool, "threads": int or null, "max_batch_size": int, "batch_milliseconds": {str: float}}``, where a
-    null in a shape is a dimension that varies. ``error`` is one sentence.
+    "left_out": [{"name", "reason"}], "precision": str, "precision_reason": str, "channels_last": bool, "frozen": bool,
+    "recorded": bool, "side_by_side": bool, "threads": int or null, "max_batch_size": int,
+    "batch_milliseconds": {str: float}}``, where a null in a shape is a dimension that varies. ``error`` is a sentence.
     """
 
     status: DeploymentStatus

@@ -143,6 +143,7 @@ def _ready_to_run(loaded: LoadedNetwork, network: NetworkRecord) -> LoadedNetwor
     report = network.deployment.report
     if report is None:  # the deployment runs it
         return loaded
+    loaded.keep_outputs(output["name"] for output in report["outputs"])
     loaded = prepared(loaded, Execution.from_report(report))
     run_first_times(loaded, report["max_batch_size"])
     return loaded

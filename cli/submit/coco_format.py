@@ -10,6 +10,7 @@ from cli.errors import CommandError
 
 Json = dict[str, Any]
 
+BEGINNING = b'{"info": {"description": "Predicted by Recoq"}'
 BOXES = "BBOX"
 
 
@@ -29,7 +30,7 @@ def write_coco(read: Callable[[], Iterable[Json]], path: Path, spec_outputs: Seq
         CommandError: if a result has no size.
     """
     with path.open("wb") as file:
-        file.write(b'{"info": {"description": "Predicted by Recoq"},\n"images": ')
+        file.write(BEGINNING + b',\n"images": ')
         _write_array(file, _images(read()))
         file.write(b',\n"annotations": ')
         _write_array(file, _annotations(read(), _offsets(spec_outputs)))

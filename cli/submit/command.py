@@ -9,11 +9,12 @@ import httpx
 
 from cli.client_config import ServiceAddress, address_options
 from cli.errors import CommandError
+from cli.submit.bounded import bounded
 from cli.submit.exports import Format, check_format
 from cli.submit.journal import STANDARD_OUTPUT
+from cli.submit.names.sources import STANDARD_INPUT, check_arguments, check_drawings
 from cli.submit.requests import find_target
 from cli.submit.run import Job, run
-from cli.submit.sources import STANDARD_INPUT, check_arguments, check_drawings
 from cli.submit.submission import Plan
 
 TIMEOUT = httpx.Timeout(30.0, read=60.0)
@@ -46,6 +47,7 @@ TIMEOUT = httpx.Timeout(30.0, read=60.0)
     help="Also write the images into this folder, with their labels and boxes.",
 )
 @click.option("-r", "--recursive", is_flag=True, help="Also take the images in folders of folders.")
+@click.option("-0", "--null", is_flag=True, help="Names in lists end with NUL, as find -print0 writes them.")
 @click.option("--version", type=int, metavar="ID", help="Use this version rather than the current one.")
 @click.option("--show-discarded", is_flag=True, help="Also write what did not pass its threshold.")
 @click.option("--max-predictions", type=click.IntRange(min=1), metavar="N", help="Bound on the objects of one image.")
@@ -90,6 +92,7 @@ def submit(
     patience_seconds: float,
     address: ServiceAddress,
     recursive: bool,
+    null: bool,
     show_discarded: bool,
     retry_errors: bool,
     as_json: bool,
@@ -99,17 +102,17 @@ def submit(
     Results are lines of JSON, written as they come; with --format csv or coco a file is made from them at the end.
 
     IMAGES are files, folders, patterns such as 'photos/*.jpg', URLs, text files (.txt) with one path or URL a line,
-    or - for such lines on standard input.
+    or - for such lines on standard input. Names in lists are relative to the folder where the command runs.
 
     Run the same command again to go on after Ctrl-C, a power failure or new images: only what is missing in the
-    output is sent. The exit status is 0 if all images succeeded, 3 if some ended in an error, 130 after Ctrl-C, and
-    1 if the run could not go on.
+    output is sent. The exit status is 0 if all images succeeded, 3 if some ended in an error, now or in an earlier run
+    into the same output, 130 after Ctrl-C, and 1 if there were no images or the run could not go on.
 
     Example:  recoq submit shapes-v1 photos/ --recursive -o results.jsonl
     """
     if as_json and output == STANDARD_OUTPUT:
         raise click.UsageError("--json prints the summary where the results go; give the results a file with --output.")
-    check_arguments(images)
+    bounded(lambda: check_arguments(images, recursive=recursive, null=null), seconds=None)
     if drawings is not None:
         check_drawings(drawings, images)
     options = {"show_discarded": show_discarded or None, "max_predictions": max_predictions, "priority": priority}
@@ -119,7 +122,7 @@ def submit(
         check_format(wanted, output, target.outputs)
         plan, job = (
             Plan(target, arguments, concurrency, patience_seconds, one_by_one=STANDARD_INPUT in images),
-            Job(images, recursive, output, wanted, retry_errors),
+            Job(images, recursive, output, wanted, retry_errors, null),
         )
         if drawings is not None or wanted is Format.COCO:
             plan, job = _looking_at_images(plan, job, drawings)

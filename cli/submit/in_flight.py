@@ -19,6 +19,7 @@ class InFlight:
         self._reserved = 0
         self._images: dict[str, SentImage] = {}
         self._closed = False
+        self._abandoned = False
         self._changed = Condition()
 
     def reserve(self, most: int) -> int:
@@ -60,6 +61,12 @@ class InFlight:
             self._closed = True
             self._changed.notify_all()
 
+    def abandon(self) -> None:
+        """Wait for nothing any more, not even for a place whose image may never be read."""
+        with self._changed:
+            self._closed = self._abandoned = True
+            self._changed.notify_all()
+
     def task_ids(self) -> list[str]:
         """Wait for tasks and return their IDs, oldest first; none once all have ended and no more can come."""
         with self._changed:
@@ -67,4 +74,4 @@ class InFlight:
             return list(self._images)
 
     def _is_over(self) -> bool:
-        return not self._reserved and (self._closed or not self._senders)
+        return self._abandoned or (not self._reserved and (self._closed or not self._senders))

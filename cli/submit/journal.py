@@ -6,8 +6,8 @@ images are there, and cuts off what a power failure may have left of a last line
 
 import fcntl
 import os
-import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -16,9 +16,12 @@ import orjson
 
 from cli.errors import CommandError
 from cli.submit.outcome import ERROR, Outcome
+from cli.submit.standard_output import check_standard_output, write_all, write_out
 
 STANDARD_OUTPUT = Path("-")
 CHUNK_BYTES = 64 * 1024
+BEGINNING = b'{"path"'  # of each line
+MAX_LINE_BYTES = 16 * 2**20
 
 
 class Journal:
@@ -54,7 +57,7 @@ class Journal:
     def drop_errors(self) -> None:
         """Remove the lines of images that ended in an error, so that they count as missing."""
         kept = self.path.with_name(self.path.name + ".new")
-        with kept.open("wb") as file:
+        with writing(kept, is_temporary=True), kept.open("wb") as file:
             for result in self.written():
                 if result["status"] != ERROR:
                     file.write(orjson.dumps(result, option=orjson.OPT_APPEND_NEWLINE))
@@ -70,12 +73,15 @@ class Journal:
         """Add the line of one image, or nothing."""
         end = os.fstat(self._file).st_size
         try:
-            _write_all(self._file, outcome.line(self._spec))
+            write_all(self._file, outcome.line(self._spec))
         except OSError as error:
             os.ftruncate(self._file, end)
             raise CommandError(f"{self.path} cannot be written: {error.strerror}.") from error
 
     def _cut_torn_line(self) -> None:
+        """Cut a last line that was not written whole; of a file that is something else, nothing."""
+        if not _holds_results(self.path):
+            return
         end = os.fstat(self._file).st_size
         while end:
             start = max(0, end - CHUNK_BYTES)
@@ -99,12 +105,27 @@ class PrintedResults:
     """Results on standard output, which cannot be gone on with."""
 
     def __init__(self, spec: str) -> None:
+        check_standard_output()
         self._spec = spec
 
     def write(self, outcome: Outcome) -> None:
         """Print the line of one image."""
-        sys.stdout.buffer.write(outcome.line(self._spec))
-        sys.stdout.buffer.flush()
+        write_out(outcome.line(self._spec))
+
+
+@contextmanager
+def writing(path: Path, *, is_temporary: bool = False) -> Iterator[None]:
+    """Make one sentence of what keeps the block from writing a file; what there is of a temporary one is removed then.
+
+    Raises:
+        CommandError: with that sentence.
+    """
+    try:
+        yield
+    except OSError as error:
+        if is_temporary:
+            path.unlink(missing_ok=True)
+        raise CommandError(f"{path} cannot be written: {error.strerror}.") from error
 
 
 def read_results(path: Path) -> Iterator[dict[str, Any]]:
@@ -114,16 +135,31 @@ def read_results(path: Path) -> Iterator[dict[str, Any]]:
         CommandError: if it has a line that is none.
     """
     with path.open("rb") as lines:
+        if lines.peek(1)[:1] not in (b"", BEGINNING[:1]):  # it may be one line of gigabytes
+            raise _no_result(path, 1)
         for number, line in enumerate(lines, 1):
             try:
                 result = orjson.loads(line)
             except orjson.JSONDecodeError:
                 result = None
-            if not isinstance(result, dict) or not {"path", "spec", "status", "outputs"} <= result.keys():
-                raise CommandError(f"Line {number} of {path} is no result of recoq submit. Choose another file.")
+            if not _is_result(result):
+                raise _no_result(path, number)
             yield result
 
 
-def _write_all(file: int, line: bytes) -> None:
-    while line:
-        line = line[os.write(file, line) :]
+def _no_result(path: Path, line: int) -> CommandError:
+    return CommandError(f"Line {line} of {path} is no result of recoq submit. Choose another file.")
+
+
+def _holds_results(path: Path) -> bool:
+    """Tell whether a file is one of results, or of the torn beginning of one."""
+    with path.open("rb") as file:
+        first = file.readline(MAX_LINE_BYTES)
+    try:
+        return _is_result(orjson.loads(first))
+    except orjson.JSONDecodeError:
+        return not first.endswith(b"\n") and BEGINNING.startswith(first[: len(BEGINNING)])
+
+
+def _is_result(value: object) -> bool:
+    return isinstance(value, dict) and value.keys() >= {"path", "spec", "status", "outputs"}

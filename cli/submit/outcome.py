@@ -11,6 +11,10 @@ ERROR = "error"
 Size = tuple[int, int]  # width and height in pixels, as the image is looked at
 
 
+class NotDrawn(Exception):
+    """An image that the service has read cannot be read here."""
+
+
 @dataclass(frozen=True)
 class SentImage:
     """An image that has become a task: its path or URL, and its size and file where those are needed later."""

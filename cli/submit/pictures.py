@@ -10,8 +10,9 @@ from urllib.parse import urlsplit
 
 from PIL import Image, ImageDraw, ImageFont, ImageOps
 
-from cli.submit.outcome import Outcome, Size
-from cli.submit.sources import is_url
+from cli.submit.journal import writing
+from cli.submit.names.sources import is_url
+from cli.submit.outcome import NotDrawn, Outcome, Size
 
 ORIENTATION_TAG = 0x0112
 SIDEWAYS = (5, 6, 7, 8)
@@ -47,12 +48,20 @@ def size_of(file: bytes) -> Size | None:
 
 
 def draw_outcome(outcome: Outcome, folder: Path) -> Path | None:
-    """Write the image with its labels and boxes below ``folder`` and return where; nothing for an error."""
+    """Write the image with its labels and boxes below ``folder`` and return where; nothing for an error.
+
+    Raises:
+        NotDrawn: if it cannot be read here.
+        CommandError: if the drawing cannot be written.
+    """
     if outcome.outputs is None or outcome.image.file is None:
         return None
-    with Image.open(BytesIO(outcome.image.file)) as opened:
-        _forget_xmp(opened)
-        image = ImageOps.exif_transpose(opened).convert("RGB")
+    try:
+        with Image.open(BytesIO(outcome.image.file)) as opened:
+            _forget_xmp(opened)
+            image = ImageOps.exif_transpose(opened).convert("RGB")
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        raise NotDrawn from error
     longest = max(image.size)
     font = ImageFont.load_default(max(SMALLEST_TEXT, round(longest * TEXT_SHARE)))
     pen = _Pen(ImageDraw.Draw(image), font, max(2, round(longest * LINE_SHARE)))
@@ -65,8 +74,9 @@ def draw_outcome(outcome: Outcome, folder: Path) -> Path | None:
     for row, prediction in enumerate(captions[:LABELS_WITHOUT_BOX]):
         _draw_label(pen, prediction, (0, row * _text_height(pen)))
     target = folder / drawn_name(outcome.image.path)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    image.save(target, quality=JPEG_QUALITY)
+    with writing(target):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        image.save(target, quality=JPEG_QUALITY)
     return target
 
 

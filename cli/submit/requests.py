@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -10,8 +9,9 @@ from cli.api_client import ApiClient, Json, Refused
 from cli.errors import CommandError
 from cli.manage.references import path_of
 from cli.submit.fetching import NotFetched, fetch
+from cli.submit.files import NotRead, read_file
+from cli.submit.names.sources import is_url
 from cli.submit.outcome import SentImage, Size
-from cli.submit.sources import is_url
 
 IDS_IN_ONE_REQUEST = 200  # servers take lines of 4 kB, and an ID may have 10 digits
 LONGEST_WAIT_SECONDS = 5
@@ -79,11 +79,9 @@ def read_image(path: str, measure: Measure | None) -> ImageRequest:
     if is_url(path) and measure is None:
         return ImageRequest(path, None)
     try:
-        body = fetch(path) if is_url(path) else Path(path).read_bytes()
-    except NotFetched as error:
+        body = fetch(path) if is_url(path) else read_file(path)
+    except (NotFetched, NotRead) as error:
         raise ImageRefused(str(error)) from error
-    except OSError as error:
-        raise ImageRefused(f"The file cannot be read: {error.strerror}.") from error
     return ImageRequest(path, body, None if measure is None else measure(body))
 
 

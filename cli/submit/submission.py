@@ -81,16 +81,19 @@ class Submission:
                 yield item
         finally:
             self._stop.set()
-            self._abandon.set()
-            self._in_flight.close()
+            self._give_up()
 
     def stop(self) -> None:
         """Send nothing more; what is under way has some seconds to end."""
         self._stop.set()
         self._in_flight.close()
-        timer = threading.Timer(GRACE_SECONDS, self._abandon.set)
+        timer = threading.Timer(GRACE_SECONDS, self._give_up)
         timer.daemon = True
         timer.start()
+
+    def _give_up(self) -> None:
+        self._abandon.set()
+        self._in_flight.abandon()
 
     def _start(self, name: str, work: Callable[[], None]) -> None:
         def guarded() -> None:

@@ -13,9 +13,13 @@ RATE_SECONDS = 10.0
 
 @dataclass
 class Tally:
-    """Images that were in the results ``already``, and those that ended in this run, with their errors by sentence."""
+    """Images of this run that were in the results ``already``, and those that ended now, with their errors by sentence.
+
+    ``failed_already`` are those of the former that ended in an error.
+    """
 
     already: int = 0
+    failed_already: int = 0
     succeeded: int = 0
     failed: int = 0
     errors: Counter[str] = field(default_factory=Counter)

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import os
 import shutil
 import signal
 import subprocess
@@ -108,9 +109,13 @@ def test_bad_images_get_their_error_and_the_exit_status_tells(service: Service, 
     assert "is empty" in errors["empty.jpg"]
     assert errors["gone.jpg"] == "The file cannot be read: No such file or directory."
     assert f"1 × {errors['text.jpg']}" in " ".join(ended.stderr.split())
-    # They are done, unless they are asked for again.
+    # They are done, unless they are asked for again, and the exit status goes on telling.
     shutil.copy(IMAGES_FOLDER / "star.jpg", images / "empty.jpg")
-    assert submit(service, images, "-o", output).returncode == 0
+    ended = submit(service, images, "-o", output, "--json")
+    assert ended.returncode == 3
+    summary = json.loads(ended.stdout)
+    assert (summary["already_done"], summary["failed_already"], summary["failed"]) == (15, 3, 0)
+    assert submit(service, images / "00.jpg", "-o", output).returncode == 0
     ended = submit(service, images, "-o", output, "--retry-errors", "--json")
     summary = json.loads(ended.stdout)
     assert (summary["already_done"], summary["succeeded"], summary["failed"]) == (12, 1, 2)
@@ -127,6 +132,108 @@ def test_lists_and_urls_are_taken_and_results_go_to_a_pipe(service: Service, ima
     assert label(results[str(images / "00.jpg")]) == "circle"
     assert label(results[str(images / "01.jpg")]) == "star"
     assert "404" in results[f"{files}/missing.jpg"]["error"]
+
+
+def test_names_from_find_are_taken_whatever_is_in_them(service: Service, images: Path, output: Path) -> None:
+    odd = images / " two\nlines.jpg"
+    (images / "00.jpg").rename(odd)
+    ended = submit(service, "-", "--null", "-o", output, stdin=f"{odd}\0{images / '01.jpg'}\0")
+    assert ended.returncode == 0, ended.stderr
+    assert {result["path"] for result in results_in(output)} == {str(odd), str(images / "01.jpg")}
+    ended = submit(service, "-", stdin=f"{odd}\0{images / '01.jpg'}\0{images / '02.jpg'}\n{images / '03.jpg'}")
+    assert ended.returncode == 3
+    assert "Traceback" not in ended.stderr
+    results = [json.loads(line) for line in ended.stdout.splitlines()]
+    assert [result["error"] for result in results if "\0" in result["path"]] == [
+        "The name holds a NUL byte. Lists from `find -print0` need --null."
+    ]
+    assert [result["path"] for result in results if result["status"] == "success"] == [str(images / "03.jpg")]
+
+
+def test_pipe_among_the_images_is_left_out_and_counted(service: Service, images: Path, output: Path) -> None:
+    os.mkfifo(images / "pipe.jpg")
+    (images / "notes.md").touch()
+    (images / "folder").mkdir()
+    ended = submit(service, images, images / "00.jpg", "-o", output, "--json")
+    assert ended.returncode == 0, ended.stderr
+    summary = json.loads(ended.stdout)
+    assert summary["succeeded"] == 12
+    assert summary["skipped"] == {
+        "a pipe, socket or device": 1,
+        "not called like an image": 1,
+        "a folder, which --recursive looks into": 1,
+        "named twice": 1,
+    }
+    ended = submit(service, images / "pipe.jpg", images / "00.jpg", "-o", output)
+    assert ended.returncode == 3
+    assert "1 × This is a named pipe, not a file." in ended.stderr
+    assert "already done" in ended.stderr
+
+
+@pytest.mark.parametrize("wanted", ["jsonl", "csv", "coco"])
+def test_output_that_is_something_else_is_left_as_it_is(
+    service: Service, images: Path, tmp_path: Path, wanted: str
+) -> None:
+    photo, results = images / "00.jpg", tmp_path / "results"
+    whole = photo.read_bytes()
+    options = ["--format", wanted]
+    spec = "shapes-detector-v1"
+    for content in (whole, b"a,b\n1,2", b'{"a": 1}'):
+        results.write_bytes(content)
+        ended = submit(service, images, "-o", results, *options, spec=spec)
+        assert ended.returncode == 1
+        assert "Choose another file." in ended.stderr
+        assert results.read_bytes() == content
+    ended = submit(service, "-o", *sorted(images.iterdir()), *options, spec=spec)  # as a shell makes it of -o *.jpg
+    assert ended.returncode == 1
+    assert "is called like an image" in ended.stderr
+    assert photo.read_bytes() == whole
+
+
+def test_results_of_another_format_are_not_replaced(service: Service, images: Path, output: Path) -> None:
+    assert submit(service, images / "00.jpg", "-o", output).returncode == 0
+    whole = output.read_bytes()
+    ended = submit(service, images, "-o", output, "--format", "csv")
+    assert ended.returncode == 1
+    assert "holds something else than results as csv" in ended.stderr
+    assert output.read_bytes() == whole
+
+
+def test_nothing_to_send_is_an_error(service: Service, tmp_path: Path) -> None:
+    for arguments, sentence in (
+        ([tmp_path / "*.jpg"], f"No images matched '{tmp_path}/*.jpg'."),
+        ([tmp_path], f"No images matched '{tmp_path}'."),
+        (["-"], "Standard input named no images."),
+    ):
+        ended = submit(service, *arguments)
+        assert ended.returncode == 1
+        assert sentence in ended.stderr
+
+
+def test_standard_output_that_takes_nothing_is_a_sentence(service: Service, images: Path) -> None:
+    run = command(service, images)
+    with Path("/dev/full").open("wb") as full:
+        ended = subprocess.run(run, stdout=full, stderr=subprocess.PIPE, text=True, timeout=60, check=False)
+    assert ended.returncode == 1
+    assert ended.stderr.splitlines()[-1] == "Error: Standard output cannot be written: No space left on device."
+    with subprocess.Popen(run, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.close()
+        told = process.stderr.read()
+    assert process.returncode == 1
+    assert told.splitlines()[-1] == "Error: Nobody reads standard output any more."
+    for closed, sentence in ((0, "Standard input is closed"), (1, "Standard output is closed")):
+        ended = subprocess.run(
+            ["sh", "-c", f'exec "$@" {closed}>&-', "sh", *command(service, "-" if closed == 0 else images)],
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert ended.returncode == 1
+        assert sentence in ended.stderr
+        assert "Traceback" not in ended.stderr
 
 
 def test_options_reach_the_service(service: Service, images: Path) -> None:

@@ -194,6 +194,22 @@ def test_tensors_that_are_known_not_to_fit_are_refused(
     assert list(response.get_json()["errors"]) == [f"{ONE}.classification.output_tensor"]
 
 
+def test_tensor_that_was_left_out_is_refused_with_the_reason(admin: Caller, services: Services) -> None:
+    network_id = admin.network()
+    report = {
+        "inputs": [],
+        "outputs": [{"name": "logits", "shape": [2], "dtype": "float32"}],
+        "left_out": [{"name": "output", "reason": "The output is not a tensor but None."}],
+    }
+    services.networks.record_deployment(network_id, Deployment("success", report=report))
+    response = create(admin, admin.spec(), {"classification": CLASSIFICATION}, network_id=network_id)
+    assert response.get_json()["errors"] == {
+        f"{ONE}.classification.output_tensor": [
+            "The network has no tensor 'output'; it has logits. The output is not a tensor but None."
+        ]
+    }
+
+
 BOXES: dict[str, list[int | None]] = {"boxes": [None, 4], "scores": [None], "labels": [None]}
 
 

@@ -54,6 +54,20 @@ def test_what_cannot_be_traced_runs_as_it_is() -> None:
     assert not prepared(network, Execution(frozen=True)).is_frozen
 
 
+def test_what_is_left_out_keeps_no_network_from_being_frozen() -> None:
+    class WithLoss(torch.nn.Module):
+        def forward(self, batch: torch.Tensor) -> dict[str, object]:
+            return {"loss": None, "size": len(batch), "sums": batch.sum((2, 3)), "rows": [batch]}
+
+    network = LoadedNetwork(WithLoss(), description(), CPU, weight_bytes=0)
+    network.find_outputs(BATCH[0])
+    frozen = prepared_copy(network, Execution(frozen=True))
+    assert frozen.is_frozen
+    for result, expected in zip(frozen.run(BATCH), network.run(BATCH), strict=True):
+        assert result.keys() == {"sums"}
+        torch.testing.assert_close(result["sums"], expected["sums"])
+
+
 def test_a_lower_precision_halves_the_weights(classifier_folders: dict[str, Path]) -> None:
     network = load_network(classifier_folders["weights.safetensors"], description(), CPU)
     whole = network.nbytes

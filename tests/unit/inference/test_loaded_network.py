@@ -63,6 +63,60 @@ def test_output_that_cannot_be_used_is_a_sentence(
     assert str(caught.value).endswith(".")
 
 
+@pytest.mark.parametrize(
+    ("module", "kept", "left_out"),
+    [
+        (lambda x: {"logits": x, "loss": None}, ["logits"], {"loss": "is not a tensor but None"}),
+        (lambda x: (x, None), ["output_0"], {"output_1": "is not a tensor but None"}),
+        (lambda x: (None, 3, x), ["output_2"], {"output_0": "is not a tensor but None", "output_1": "of type int"}),
+        (lambda x: (x, x.mean()), ["output_0"], {"output_1": "has shape [], whose first dimension is not the batch"}),
+        (lambda x: (x, torch.ones(7, 4)), ["output_0"], {"output_1": "has shape [7, 4], whose first dimension"}),
+        (
+            lambda x: (x, (x, x), [x], {"a": x}),
+            ["output_0"],
+            {"output_1": "a tuple of 2", "output_2": "a list of 1", "output_3": "a dict of 1"},
+        ),
+        (lambda x: {"a": x, "n": 2.5, "s": "cat", "b": True}, ["a"], {"n": "float", "s": "str", "b": "bool"}),
+        (lambda x: [{"boxes": row, "count": 3} for row in x], ["boxes"], {"count": "of type int"}),
+    ],
+)
+def test_what_nobody_asked_for_is_left_out_and_the_others_keep_their_places(
+    module: Callable[..., Any], kept: list[str], left_out: dict[str, str]
+) -> None:
+    tried = network(module)
+    samples = [(image,) for image in images(2)]
+    found = {each["name"]: each["reason"] for each in tried.find_outputs(samples[0])}
+    assert found.keys() == left_out.keys()
+    assert all(reason in found[name] and found[name].startswith("The output ") for name, reason in left_out.items())
+    assert [list(result) for result in tried.run(samples)] == [kept, kept]
+
+
+def test_what_was_left_out_of_one_sample_is_no_output_of_a_batch_that_has_as_many_rows() -> None:
+    constants = torch.ones(3, 2)
+    tried = network(lambda x: (x, constants))
+    tried.find_outputs((images(1)[0],))
+    results = tried.run([(image,) for image in images(3)])
+    assert [list(result) for result in results] == [["output_0"]] * 3
+
+
+def test_what_is_left_out_and_was_named_is_a_sentence() -> None:
+    sample = (images(1)[0],)
+    with pytest.raises(NetworkError, match="The network's output 'aux' is not a tensor but None"):
+        network(lambda x: (x, None), names=["scores", "aux"]).find_outputs(sample)
+    with pytest.raises(NetworkError, match="The network's output 'output_0' is not a tensor but None"):
+        network(lambda x: (None, 3)).find_outputs(sample)
+    with pytest.raises(NetworkError, match="The network returns nothing"):
+        network(lambda x: {}).find_outputs(sample)
+
+
+def test_an_output_that_was_kept_must_stay_a_tensor() -> None:
+    answers = iter([1, None])
+    tried = network(lambda x: (x, x if next(answers) else None))
+    tried.find_outputs((images(1)[0],))
+    with pytest.raises(NetworkError, match="'output_1' is not a tensor but None"):
+        tried.run([(images(1)[0],)])
+
+
 def test_each_sample_gets_its_own_rows() -> None:
     samples = images(4)
     results = network(lambda x: {"sums": x.sum((2, 3)), "first": x[:, 0]}).run([(image,) for image in samples])

@@ -3,8 +3,9 @@
 import json
 import shutil
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
@@ -13,7 +14,10 @@ import torchvision
 from torch import nn
 
 from inference.errors import NetworkError
+from inference.execution import Execution, prepared
 from inference.loader import check_files, load_network
+from inference.network import NetworkDescription
+from inference.warm_up import warm_up
 from tests.unit.inference.seeded_networks import (
     CLASSIFIER,
     CLASSIFIER_KWARGS,
@@ -28,6 +32,12 @@ from tests.unit.inference.seeded_networks import (
     write_script,
     write_state,
 )
+
+
+def named(*names: str) -> NetworkDescription:
+    """The description of a network with inputs of these names."""
+    specs = zip(description(len(names)).inputs, names, strict=True)
+    return NetworkDescription(tuple(replace(spec, tensor_name=name) for spec, name in specs))
 
 
 def refusal(folder: Path) -> str:
@@ -92,6 +102,62 @@ def test_a_scripted_network_that_takes_a_list_is_recognised(tmp_path: Path) -> N
     assert network.takes_image_list
     results = network.run([(image,) for image in samples])
     assert torch.equal(results[2]["boxes"], samples[2].sum(0)[:2, :4])
+
+
+class Scaled(nn.Module):
+    def forward(self, image: torch.Tensor, mask: torch.Tensor, scale: float = 2.0) -> dict[str, torch.Tensor]:
+        return {"mean": (image * mask).mean((2, 3)) * scale - image.mean((2, 3))}
+
+
+@pytest.mark.parametrize("names", [("image", "mask"), ("mask", "image"), ("first", "second")])
+def test_inputs_of_a_script_go_to_the_arguments_of_their_names(tmp_path: Path, names: tuple[str, str]) -> None:
+    write_script(Scaled(), tmp_path / "model.torchscript")
+    first, second = images(2)
+    network = load_network(tmp_path, named(*names), CPU)
+    frozen = prepared(network, Execution(frozen=True))
+    image, mask = (second, first) if names[0] == "mask" else (first, second)
+    expected = Scaled()(image[None], mask[None])["mean"][0]
+    for each in (network, frozen):
+        torch.testing.assert_close(each.run([(first, second)])[0]["mean"], expected)
+
+
+class Named(NamedTuple):
+    scores: torch.Tensor
+    count: int
+
+
+class Mixed(nn.Module):
+    def forward(
+        self, x: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor | None, dict[str, torch.Tensor], float, torch.Tensor]:
+        return x.mean((2, 3)), None, {"a": x}, 2.5, x.amax((2, 3))
+
+
+class ReturningNamed(nn.Module):
+    def forward(self, x: torch.Tensor) -> Named:
+        return Named(x.mean((2, 3)), 3)
+
+
+def test_outputs_of_a_script_that_are_no_tensors_are_left_out(tmp_path: Path) -> None:
+    samples = images(2)
+    for module, kept, left_out in (
+        (Mixed(), ["output_0", "output_4"], ["output_1", "output_2", "output_3"]),
+        (ReturningNamed(), ["output_0"], ["output_1"]),
+    ):
+        write_script(module, tmp_path / "model.torchscript")
+        found = warm_up(load_network(tmp_path, description(), CPU), 2)
+        assert [output["name"] for output in found.report["outputs"]] == kept
+        assert [each["name"] for each in found.report["left_out"]] == left_out
+        for sample, result in zip(samples, found.network.run([(sample,) for sample in samples]), strict=True):
+            torch.testing.assert_close(result["output_0"], sample.mean((1, 2)))
+            torch.testing.assert_close(result[kept[-1]], module(sample[None])[int(kept[-1][-1])][0])
+
+
+def test_a_script_that_takes_other_inputs_is_refused_with_its_arguments(tmp_path: Path) -> None:
+    write_script(Scaled(), tmp_path / "model.torchscript")
+    sentence = "takes 'image', 'mask', 'scale', and the preprocessing has 'image'; set the tensor_name"
+    with pytest.raises(NetworkError, match=sentence):
+        load_network(tmp_path, named("image"), CPU)
 
 
 def test_a_list_of_images_is_the_only_input(detector_folder: Path) -> None:

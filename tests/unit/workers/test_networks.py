@@ -101,7 +101,7 @@ def good(weights: WeightStore, **changes: Any) -> NetworkRecord:
     torch.jit.save(module, stream)
     stream.seek(0)
     key, files = weights.save([("model.torchscript", stream)], 1 << 20)
-    found = record(Deployment("success", report={"max_batch_size": 1}))
+    found = record(Deployment("success", report={"outputs": [{"name": "output"}], "max_batch_size": 1}))
     return replace(found, weights_key=key, files=files, **changes)
 
 

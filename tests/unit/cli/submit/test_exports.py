@@ -97,3 +97,36 @@ def test_formats_that_are_made_at_the_end_need_a_file() -> None:
     check_format(Format.JSONL, Path("-"), SPEC)
     with pytest.raises(CommandError, match="--format csv needs a file"):
         check_format(Format.CSV, Path("-"), SPEC)
+
+
+@pytest.mark.parametrize("wanted", [Format.CSV, Format.COCO])
+def test_output_takes_the_place_of_nothing_but_its_like(tmp_path: Path, wanted: Format) -> None:
+    path = tmp_path / "out"
+    check_format(wanted, path, SPEC)
+    path.touch()
+    check_format(wanted, path, SPEC)
+    exported(path, wanted, RESULTS)
+    check_format(wanted, path, SPEC)
+    whole = path.read_bytes()
+    journal_of(wanted, path).unlink()
+    with pytest.raises(CommandError, match=r"out holds results, but .*out\.jsonl, which they were made from, is gone"):
+        check_format(wanted, path, SPEC)
+    assert path.read_bytes() == whole
+
+
+@pytest.mark.parametrize("wanted", [Format.CSV, Format.COCO])
+def test_output_that_holds_something_else_is_refused(tmp_path: Path, wanted: Format) -> None:
+    path = tmp_path / "out"
+    other = Format.COCO if wanted is Format.CSV else Format.CSV
+    exported(path, other, RESULTS)
+    for content in (path.read_bytes(), orjson.dumps(RESULTS[0]) + b"\n", b"\xff\xd8\xff", b"x"):
+        path.write_bytes(content)
+        with pytest.raises(CommandError, match=f"out holds something else than results as {wanted}"):
+            check_format(wanted, path, SPEC)
+        assert path.read_bytes() == content
+
+
+@pytest.mark.parametrize("wanted", list(Format))
+def test_output_that_is_called_like_an_image_is_refused(wanted: Format) -> None:
+    with pytest.raises(CommandError, match=r"a\.JPG is called like an image"):
+        check_format(wanted, Path("a.JPG"), SPEC)

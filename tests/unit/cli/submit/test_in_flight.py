@@ -79,3 +79,15 @@ def test_pace_keeps_within_its_bounds() -> None:
     assert pace.seconds == LONGEST_SECONDS
     polled(pace, milliseconds_per_image=0.01, window=64, polls=50)
     assert pace.seconds == SHORTEST_SECONDS
+
+
+def test_abandoned_window_waits_for_no_place_whose_image_is_never_read() -> None:
+    window = InFlight(limit=2, senders=1)
+    window.reserve(1)
+    window.close()
+    thread, answers = in_thread(window.task_ids)
+    thread.join(0.05)
+    assert thread.is_alive()
+    window.abandon()
+    thread.join(WAIT_SECONDS)
+    assert answers == [[]]

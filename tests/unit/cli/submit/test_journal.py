@@ -110,6 +110,24 @@ def test_another_kind_of_file_is_not_written_to(path: Path, line: str) -> None:
     assert path.read_text() == line + "\n"
 
 
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"\xff\xd8\xff\xe0 an image \n of some lines \x00",
+        b"path,status\na.jpg,success",
+        b'{\n  "path": "x"\n}',
+        b'{"path": "a.jpg", "label": 3}\n{"path": "b.jpg", "label": 4}',
+        b'{"path": "a.jpg", "label": 3}',
+        b"Dear diary",
+    ],
+)
+def test_file_of_something_else_is_refused_as_it_is(path: Path, content: bytes) -> None:
+    path.write_bytes(content)
+    with Journal(path, "shapes") as journal, pytest.raises(CommandError, match=r"Line 1 of .* is no result"):
+        list(journal.written())
+    assert path.read_bytes() == content
+
+
 @contextmanager
 def largest_file(size: int) -> Iterator[None]:
     """Let no file grow beyond ``size`` bytes, as on a disk that is full."""

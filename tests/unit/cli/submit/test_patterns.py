@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from cli.submit.patterns import matching
+from cli.submit.names.patterns import matching
+from cli.submit.names.walk import Walk
 
 MANY = 20_000
 BYTES_OF_A_NAME = 50
@@ -52,12 +53,12 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_pattern_means_what_it_means_to_glob(folder: Path, pattern: str) -> None:
     pattern = pattern.format(root=folder) if "root" in pattern else pattern
     expected = glob.glob(pattern, recursive=True)  # noqa: PTH207 - this is what is compared with
-    assert {*map(os.path.normpath, matching(pattern))} == {*map(os.path.normpath, expected)}
+    assert {*map(os.path.normpath, matching(pattern, Walk()))} == {*map(os.path.normpath, expected)}
 
 
 def test_links_to_folders_are_not_followed_as_they_may_go_round(folder: Path) -> None:
     (folder / "a" / "round").symlink_to(folder)
-    assert sorted(matching("**/y.jpg")) == ["a/y.jpg", "c/y.jpg"]
+    assert sorted(matching("**/y.jpg", Walk())) == ["a/y.jpg", "c/y.jpg"]
 
 
 def test_names_come_one_by_one(tmp_path: Path) -> None:
@@ -65,7 +66,7 @@ def test_names_come_one_by_one(tmp_path: Path) -> None:
         (tmp_path / f"{number}.jpg").touch()
     tracemalloc.start()
     try:
-        names: Iterator[str] = matching(f"{tmp_path}/*.jpg")
+        names: Iterator[str] = matching(f"{tmp_path}/*.jpg", Walk())
         assert sum(1 for _ in names) == MANY
         assert tracemalloc.get_traced_memory()[1] < MANY * BYTES_OF_A_NAME
     finally:
