@@ -164,6 +164,11 @@ def accepts_name(name: str) -> bool:
     return bool(overloads) and all(overloads.values())
 
 
+def is_registered(name: str) -> bool:
+    """Tell whether torch has an operator of that name, accepted or not."""
+    return bool(torch._C._jit_get_schemas_for_operator(name))
+
+
 def accepted_operators() -> Iterator[tuple[str, str]]:
     """Yield name and overload of every accepted operator of this torch."""
     for name in sorted({schema.name for schema in torch._C._jit_get_all_schemas()}):
