@@ -1,0 +1,1 @@
+"""The first wall: judges what was uploaded by its structure, before torch opens it."""
