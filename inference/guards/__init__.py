@@ -1,1 +1,1 @@
-"""The first wall: judges what was uploaded by its structure, before torch opens it."""
+"""Judges uploaded programs by their structure, before torch opens them."""
