@@ -18,8 +18,9 @@ import torch
 from torch import Tensor, nn
 
 from inference.architectures import build, takes_image_list
-from inference.archives import is_archive, open_archive
 from inference.errors import DeviceLostError, InferenceError, NetworkError, reason_of
+from inference.guards.archives import is_archive, open_archive
+from inference.guards.records import SAVED_OBJECT
 from inference.loaded_network import LoadedNetwork, bytes_of
 from inference.network import NetworkDescription
 from inference.program_guard import load_checked_program
@@ -118,7 +119,7 @@ def _load_state_dict(path: Path, device: torch.device) -> tuple[nn.Module, bool]
         state = safetensors.torch.load_file(path)
     else:
         if is_archive(path):
-            open_archive(path)
+            open_archive(path, SAVED_OBJECT)
         state = torch.load(path, map_location="cpu", weights_only=True)
     builder, kwargs = _read_architecture(path.with_name(ARCHITECTURE_FILE))
     _check_state(path.name, state)

@@ -23,8 +23,9 @@ import torch
 from torch import nn
 from torch.export.passes import move_to_device_pass
 
-from inference.archives import open_archive, text_of
 from inference.errors import NetworkError
+from inference.guards.archives import open_archive
+from inference.guards.records import EXPORTED_PROGRAM
 
 MODEL_RECORD = "models/model.json"
 WEIGHTS_CONFIG = "data/weights/model_weights_config.json"
@@ -33,12 +34,6 @@ SAMPLE_INPUTS = "data/sample_inputs/model.pt"
 MAX_EXPRESSION_CHARACTERS = 2000
 MAX_JSON_BYTES = 256 * 1024 * 1024
 
-_RECORDS = re.compile(
-    r"archive_format|archive_version|byteorder|version|\.data/\w+|extra/.*"
-    rf"|{re.escape(MODEL_RECORD)}|{re.escape(SAMPLE_INPUTS)}"
-    rf"|{re.escape(WEIGHTS_CONFIG)}|data/weights/weight_\d+"
-    rf"|{re.escape(CONSTANTS_CONFIG)}|data/constants/tensor_\d+"
-)
 # No brackets, quotes or line breaks: whatever source this is written into, it calls nothing.
 _PLAIN_TEXT = re.compile(r"[\w.,:<>=+\- ]*", re.ASCII)
 # An operator's argument, which is written as a literal: an equation, or the message of an assertion.
@@ -96,18 +91,15 @@ def check_program(path: Path) -> str:
         NetworkError: with what in the archive is not accepted.
     """
     try:
-        with zipfile.ZipFile(path) as archive:
-            names = archive.namelist()
+        with zipfile.ZipFile(path) as file:
+            names = file.namelist()
         if "version" in names:
             raise NetworkError(f"The file {path.name} has the format of torch before 2.8; export it again.")
-        reader = open_archive(path)
-        for name in reader.get_all_records():
-            if not _RECORDS.fullmatch(name):
-                raise NetworkError(f"The file {path.name} holds {name[:80]!r}, which is not accepted.")
+        archive = open_archive(path, EXPORTED_PROGRAM)
         for config, prefix in ((WEIGHTS_CONFIG, "weight_"), (CONSTANTS_CONFIG, "tensor_")):
-            _check_payloads(json.loads(text_of(reader, config, MAX_JSON_BYTES)), prefix)
-        _check_sample_inputs(reader.get_record(SAMPLE_INPUTS))
-        model = json.loads(text_of(reader, MODEL_RECORD, MAX_JSON_BYTES))
+            _check_payloads(json.loads(archive.read(config, MAX_JSON_BYTES)), prefix)
+        _check_sample_inputs(archive.read(SAMPLE_INPUTS, MAX_JSON_BYTES))
+        model = json.loads(archive.read(MODEL_RECORD, MAX_JSON_BYTES))
         _check(model, "")
     except (zipfile.BadZipFile, RuntimeError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise NetworkError(f"The file {path.name} is not an exported program that can be read.") from error

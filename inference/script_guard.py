@@ -9,8 +9,9 @@ an archive can already run code of it, so the source in it is looked at before. 
 import re
 from pathlib import Path
 
-from inference.archives import open_archive, text_of
 from inference.errors import NetworkError
+from inference.guards.archives import open_archive
+from inference.guards.records import TORCHSCRIPT
 
 MAX_CODE_BYTES = 16 * 1024 * 1024
 
@@ -30,14 +31,13 @@ def check_script(path: Path) -> None:
         NetworkError: when the archive cannot be read, or its code names an operator or class that is not
             accepted.
     """
+    archive = open_archive(path, TORCHSCRIPT)
     try:
-        reader = open_archive(path)
-        names = reader.get_all_records()
-        sources = [text_of(reader, name, MAX_CODE_BYTES).decode() for name in names if _CODE_RECORD.fullmatch(name)]
+        sources = [
+            archive.read(name, MAX_CODE_BYTES).decode() for name in archive.sizes if _CODE_RECORD.fullmatch(name)
+        ]
     except (RuntimeError, ValueError) as error:
         raise NetworkError(f"The file {path.name} is not a TorchScript archive.") from error
-    if "data.pkl" not in names or "constants.pkl" not in names:
-        raise NetworkError(f"The file {path.name} is not a TorchScript archive.")
     for source in sources:
         if match := _REFUSED.search(source):
             raise NetworkError(f"The TorchScript code uses {match[0]!r}, which is not accepted.")
