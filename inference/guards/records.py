@@ -25,7 +25,7 @@ TORCHSCRIPT = ArchiveFormat(
         rf"|code/{_PATH}\.py(?:\.debug_pkl)?|extra/{_PATH}|{_COMMON}",
         re.ASCII,
     ),
-    frozenset({"data.pkl", "constants.pkl", "version"}),
+    frozenset({"data.pkl", "constants.pkl"}),
 )
 EXPORTED_PROGRAM = ArchiveFormat(
     "an exported program",

@@ -1,14 +1,21 @@
-"""Checks the expressions in TorchScript. Used by :mod:`inference.guards.script_syntax`."""
+"""Checks the expressions in TorchScript. Used by :mod:`inference.guards.torchscript.syntax`."""
 
 import ast
 import re
 from collections.abc import Sequence
 
-from inference.guards.script_calls import ATTRIBUTE_BY_NAME, NUMBERS, RESERVED, TYPE_FIRST, check_callee, is_operator
-from inference.guards.script_definitions import ROOT, Definitions, chain_of
-from inference.guards.script_faults import refuse
-from inference.guards.script_scope import Scope
-from inference.guards.script_types import check_type
+from inference.guards.torchscript.calls import (
+    ATTRIBUTE_BY_NAME,
+    NUMBERS,
+    RESERVED,
+    TYPE_FIRST,
+    check_callee,
+    is_operator,
+)
+from inference.guards.torchscript.definitions import ROOT, Definitions, chain_of
+from inference.guards.torchscript.faults import refuse
+from inference.guards.torchscript.scope import Scope
+from inference.guards.torchscript.types import check_type
 
 _CONSTANT = re.compile(r"c[0-9]+")
 

@@ -3,17 +3,17 @@
 torch writes every use of an operator in full: ``torch.NAME(...)`` or ``ops.NAMESPACE.NAME(...)``. These are looked up
 among the accepted operators, and neither ``torch`` nor ``ops`` is a value. What is called besides is a function, class
 or method that the archive defines, or one of a few functions of the language. Statements and expressions that torch
-does not write are refused. Used by :mod:`inference.guards.script`.
+does not write are refused. Used by :mod:`inference.guards.torchscript.check`.
 """
 
 import ast
 
-from inference.guards.script_calls import RESERVED
-from inference.guards.script_definitions import Definitions
-from inference.guards.script_expressions import Expressions, check_literal
-from inference.guards.script_faults import refuse
-from inference.guards.script_scope import Scope
-from inference.guards.script_types import check_type
+from inference.guards.torchscript.calls import RESERVED
+from inference.guards.torchscript.definitions import Definitions
+from inference.guards.torchscript.expressions import Expressions, check_literal
+from inference.guards.torchscript.faults import refuse
+from inference.guards.torchscript.scope import Scope
+from inference.guards.torchscript.types import check_type
 
 _BASES = frozenset({"Module", "NamedTuple", "Interface", "ModuleInterface", "Enum"})
 
@@ -144,11 +144,16 @@ class _Function:
                 self._check_bound(target, name)
             case ast.Tuple(elts=elements):
                 for element in elements:
-                    self._check_target(element, target)
+                    self._check_part(element)
             case ast.Attribute(value=ast.Name() as owner):
                 self._expressions.check(owner)
             case _:
                 refuse(target, f"assigns to {ast.unparse(target)[:80]!r}")
+
+    def _check_part(self, element: ast.expr) -> None:
+        if not isinstance(element, ast.Name):
+            refuse(element, f"assigns to {ast.unparse(element)[:80]!r}")
+        self._check_bound(element, element.id)
 
     def _check_bound(self, node: ast.expr | ast.stmt, name: str) -> None:
         if name in RESERVED or name == "torch":

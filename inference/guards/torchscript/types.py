@@ -3,9 +3,9 @@
 import ast
 
 from inference.guards.operators import PACKED_PARAMETERS
-from inference.guards.script_definitions import ROOT, Definitions, chain_of
-from inference.guards.script_faults import NotAccepted, refuse
-from inference.guards.script_parser import parse
+from inference.guards.torchscript.definitions import ROOT, Definitions, chain_of
+from inference.guards.torchscript.faults import NotAccepted, refuse
+from inference.guards.torchscript.parser import parse
 
 _PLAIN = frozenset(
     {

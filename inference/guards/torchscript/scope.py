@@ -3,7 +3,7 @@
 import ast
 from collections.abc import Iterator
 
-from inference.guards.script_definitions import ROOT, Definitions, ScriptClass, chain_of
+from inference.guards.torchscript.definitions import ROOT, Definitions, ScriptClass, chain_of
 
 _MAX_STEPS = 20  # from a name to the class that it stands for: programs take one or two
 
@@ -15,7 +15,7 @@ class Scope:
         self._definitions = definitions
         self._values: dict[str, list[ast.expr | None]] = {}
         self._annotations = {argument.arg: argument.annotation for argument in function.args.args}
-        for name, value in _bindings(function):
+        for name, value in _bindings(function.body):
             self._values.setdefault(name, []).append(value)
 
     def binds(self, name: str) -> bool:
@@ -63,12 +63,20 @@ class Scope:
         return self._definitions.classes.get(".".join(chain_of(annotation)))
 
 
-def _bindings(function: ast.FunctionDef) -> Iterator[tuple[str, ast.expr | None]]:
-    """Yield each name that is bound below a function's head, with its value if it is bound to one by itself."""
-    single = set()
-    for node in ast.walk(function):
-        if isinstance(node, ast.Assign) and len(node.targets) == 1 and isinstance(node.targets[0], ast.Name):
-            single.add(id(node.targets[0]))
-            yield node.targets[0].id, node.value
-        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store) and id(node) not in single:
-            yield node.id, None
+def _bindings(statements: list[ast.stmt]) -> Iterator[tuple[str, ast.expr | None]]:
+    """Yield each name that is bound by statements, with its value if it is bound to one by itself.
+
+    No expression binds one: those that would are refused.
+    """
+    for statement in statements:
+        match statement:
+            case ast.Assign(targets=[ast.Name(id=name)], value=value):
+                yield name, value
+            case ast.AnnAssign(target=ast.Name(id=name)) | ast.For(target=ast.Name(id=name)):
+                yield name, None
+            case ast.Assign(targets=[ast.Tuple(elts=elements)]):
+                yield from ((name.id, None) for name in elements if isinstance(name, ast.Name))
+            case ast.With(items=[ast.withitem(optional_vars=ast.Name(id=name))]):
+                yield name, None
+        for body in (getattr(statement, "body", []), getattr(statement, "orelse", [])):
+            yield from _bindings(body)

@@ -2,7 +2,7 @@
 
 The language has Python's grammar, but torch has a lexer of its own: it reads escapes, comments, numbers and letters
 beyond ASCII in other ways. So only the tokens are accepted that torch writes itself, which leave nothing to read in
-two ways. Used by :mod:`inference.guards.script`.
+two ways. Used by :mod:`inference.guards.torchscript.check`.
 """
 
 import ast
@@ -13,7 +13,7 @@ from inference.errors import NetworkError
 # Comments are refused because torch reads those that begin with "type:". Strings have no prefix, no single quotes and
 # no neighbour that they would be joined with.
 _STRING = rb"""
-    "(?:[ !\#-\[\]-~]|\\(?:[\\'"abfnrtv]|[0-3][0-7]{2}))*+"
+    "(?:[ !\#-\[\]-~\x80-\xff]|\\(?:[\\'"abfnrtv]|[0-3][0-7]{2}))*+"
 """
 _TOKENS = re.compile(
     rb"""(?:
@@ -49,7 +49,9 @@ def parse(source: bytes, name: str) -> ast.Module:
     if end < len(source):
         line = source.count(b"\n", 0, end) + 1
         near = source[end : end + 40].decode("ascii", errors="replace")
-        raise NetworkError(f"The TorchScript code holds {near!r} ({name[:80]}, line {line}), which torch does not write.")
+        raise NetworkError(
+            f"The TorchScript code holds {near!r} ({name[:80]}, line {line}), which torch does not write."
+        )
     try:
         return ast.parse(_NAMES_BUT_IN_PYTHON.sub(_as_name, source))
     except (SyntaxError, RecursionError, MemoryError, ValueError) as error:

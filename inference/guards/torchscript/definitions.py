@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from inference.guards.script_faults import refuse
+from inference.guards.torchscript.faults import refuse
 
 ROOT = "__torch__"
 NATIVE_CLASSES = f"{ROOT}.torch.classes"

@@ -3,9 +3,9 @@
 import ast
 
 from inference.guards.operators import accepts_name, is_registered
-from inference.guards.script_definitions import ROOT, Definitions, chain_of
-from inference.guards.script_faults import refuse
-from inference.guards.script_scope import Scope
+from inference.guards.torchscript.definitions import ROOT, Definitions, chain_of
+from inference.guards.torchscript.faults import refuse
+from inference.guards.torchscript.scope import Scope
 
 NUMBERS = frozenset({"inf", "nan", "infj", "nanj"})
 TYPE_FIRST = frozenset({"annotate", "unchecked_cast", "uninitialized"})
