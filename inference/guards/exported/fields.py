@@ -124,7 +124,7 @@ TEXTS: Mapping[str, Check] = {
     "ExportedProgram.opset_version keys": _data,
     "ExportedProgram.range_constraints keys": _check_symbol,
     "ExportedProgram.verifiers": _matching(r"ATEN|TRAINING|EDGE|"),
-    "ExportedProgram.torch_version": _matching(r"[\w.+<=-]{1,64}"),
+    "ExportedProgram.torch_version": _matching(r"[0-9][\w.+-]{0,63}|<=2\.4"),
     "ExportedProgram.guards_code": _data,  # a program is loaded without its guards
     "PayloadMeta.path_name": _data,  # compared with the records of the archive
     "PayloadConfig.config keys": check_attribute_path,

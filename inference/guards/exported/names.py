@@ -3,7 +3,8 @@
 Values, arguments and parts of the graph become names of variables. Parameters, buffers and constants become
 ``self.features.0.weight``, or ``getattr(self, "...")`` around a name that is no identifier, without escapes: such a
 name may be any text, but it may not end the string, and it may not reach what every module has, from where it is a
-short way to all that Python can do. Used by :mod:`inference.guards.exported.fields` and :mod:`inference.guards.exported.trees`.
+short way to all that Python can do. Used by :mod:`inference.guards.exported.fields` and
+:mod:`inference.guards.exported.trees`.
 """
 
 import keyword

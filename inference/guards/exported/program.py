@@ -1,11 +1,11 @@
 """Opens a ``torch.export`` archive only after judging everything in it that could run as a program.
 
-``torch.export.load`` trusts its file: it unpickles without limits whatever the archive marks as pickled, and
-also sample inputs that the safe unpickler refuses; it loads native code that lies in the archive; it hands
-symbolic sizes to ``sympify``, which evaluates them; it resolves the graph's targets to any function below
-``torch`` or ``operator``; and it writes names of the graph into Python source. Here the archive is held
-against what ``torch.export.save`` writes for a plain network, and anything else is refused before torch sees
-it. Used by :mod:`inference.loader`.
+``torch.export.load`` trusts its file. It unpickles without limits whatever the archive marks as pickled, and also
+sample inputs that the safe unpickler refuses. It loads native code that lies in the archive. It hands symbolic sizes
+to ``sympify``, which evaluates them. It resolves targets of the graph to any function below ``torch`` or ``operator``.
+It writes names into Python source, and follows others from attribute to attribute. So the records of the archive, and
+each field of their JSON, are compared with what ``torch.export.save`` writes for a plain network, and anything else is
+refused before torch reads it. Used by :mod:`inference.loader`.
 """
 
 import json
@@ -45,17 +45,19 @@ def load_checked_program(path: Path, device: torch.device) -> nn.Module:
         NetworkError: when the archive holds more than a plain network, or cannot be read.
     """
     written_by = check_program(path)
-    with _reading:
-        try:
+    try:
+        with _reading:
             program = torch.export.load(path)
-        except Exception as error:  # torch reports a version mismatch, and anything else, as it likes
-            raise NetworkError(
-                f"The file {path.name}, exported by torch {written_by}, cannot be read by torch {torch.__version__}."
-            ) from error
-        if device.type != "cpu":
-            program = move_to_device_pass(program, device)
-        # Guards travel as Python source and would be executed; the shapes of inputs are checked without them.
-        return program.module(check_guards=False)
+            if device.type != "cpu":
+                program = move_to_device_pass(program, device)
+            # Guards travel as Python source and would be executed; the shapes of inputs are checked without them.
+            return program.module(check_guards=False)
+    except (torch.OutOfMemoryError, torch.AcceleratorError):
+        raise
+    except Exception as error:  # torch reports a version mismatch, and anything else, as it likes
+        raise NetworkError(
+            f"The file {path.name}, exported by torch {written_by}, cannot be read by torch {torch.__version__}."
+        ) from error
 
 
 def check_program(path: Path) -> str:
