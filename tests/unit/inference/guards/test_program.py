@@ -208,28 +208,68 @@ def test_what_the_schema_does_not_know_is_refused(records: dict[str, Any]) -> No
         check_program_json(two)
 
 
-def with_way_to_globals(model: Any) -> Any:
-    """Take functions from what every module has for the graphs that an operator runs."""
-    graph, signature = model["graph_module"]["graph"], model["graph_module"]["signature"]
-    first = signature["input_specs"][0]["parameter"]
-    first["parameter_name"] = "forward.__globals__"
-    value = {"as_tensor": {"name": first["arg"]["name"]}}
-    node = next(node for node in graph["nodes"] if node["target"].endswith("wrap_with_set_grad_enabled"))
-    node["inputs"][1]["arg"] = value
-    return model
+WAY_OUT = "__class__.register_buffer.__globals__"  # from any module to what Python can do
 
 
-def test_an_operator_runs_graphs_of_the_program_only(program: Path, tmp_path: Path) -> None:
-    path = tampered(program, tmp_path / "globals", MODEL, with_way_to_globals)
-    with pytest.raises(NetworkError, match="arguments than torch does"):
-        check_program(path)
+class Scaled(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.scale = nn.Parameter(torch.ones(3))
 
-    def rename(model: Any) -> Any:
-        model["graph_module"]["signature"]["input_specs"][0]["parameter"]["parameter_name"] = "forward.__globals__"
-        return model
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        with torch.no_grad():
+            y = x * self.scale
+        return y + 1
 
-    with pytest.raises(NetworkError, match=r"the name or text 'forward\.__globals__'"):
-        check_program(tampered(program, tmp_path / "path", MODEL, rename))
+
+def looked_up(graph: Any, source: str, key: str, result: str) -> dict[str, Any]:
+    graph["tensor_values"][result] = graph["tensor_values"]["p_scale"]
+    arguments: list[Any] = [{"as_tensor": {"name": source}}, {"as_string": key}]
+    inputs = [{"name": "", "arg": argument, "kind": 1} for argument in arguments]
+    outputs = [{"as_tensor": {"name": result}}]
+    return {"target": "_operator.getitem", "inputs": inputs, "outputs": outputs, "metadata": {}, "name": result}
+
+
+def test_neither_attributes_nor_functions_lead_out_of_a_program(tmp_path: Path) -> None:
+    """A parameter could be called by a path to ``exec``, and an operator that runs a graph was given that."""
+    trace = tmp_path / "trace"
+    plain = tmp_path / "model.pt2"
+    torch.export.save(torch.export.export(Scaled(), (torch.ones(3),)), plain)
+
+    def rename(program: Any) -> Any:
+        program["graph_module"]["signature"]["input_specs"][0]["parameter"]["parameter_name"] = WAY_OUT
+        return program
+
+    def call(program: Any) -> Any:
+        graph = program["graph_module"]["graph"]
+        node = next(node for node in graph["nodes"] if node["target"].endswith("wrap_with_set_grad_enabled"))
+        function: Any = {"name": "", "arg": {"as_tensor": {"name": "function"}}, "kind": 1}
+        source: Any = {"name": "", "arg": {"as_string": f"open({str(trace)!r}, 'w')"}, "kind": 1}
+        node["inputs"] = [node["inputs"][0], function, source]
+        names = looked_up(graph, "p_scale", "__builtins__", "names")
+        graph["nodes"] = [names, looked_up(graph, "names", "exec", "function"), *graph["nodes"]]
+        return program
+
+    def list_weight(payloads: Any) -> Any:
+        return {"config": {WAY_OUT: payloads["config"]["scale"]}}
+
+    for folder, changes, reason in (
+        ("name", {MODEL: rename}, f"holds the name or text '{WAY_OUT}'"),
+        ("weight", {WEIGHTS: list_weight}, f"holds the name or text '{WAY_OUT}'"),
+        ("function", {MODEL: call}, "arguments than torch does"),
+        (
+            "all",
+            {WEIGHTS: list_weight, MODEL: lambda program: call(rename(program))},
+            f"holds the name or text '{WAY_OUT}'",
+        ),
+    ):
+        path = plain
+        for record, change in changes.items():
+            path = tampered(path, tmp_path / folder / record.replace("/", "-"), record, change)
+        with pytest.raises(NetworkError) as caught:
+            load_checked_program(path, CPU)(torch.ones(3))
+        assert reason in str(caught.value)
+    assert not trace.exists()
 
 
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-32", "utf-8-sig"])
