@@ -2,7 +2,7 @@
 
 The workers load through here, on the thread of the first task that needs a network. Nothing in the files is
 unpickled into arbitrary objects: state dicts are read with ``weights_only``, mean files without pickle, and
-the two archive formats are looked through before torch opens them (see :mod:`inference.program_guard` and
+the two archive formats are judged before torch opens them (see :mod:`inference.guards.exported.program` and
 :mod:`inference.guards.torchscript.check`).
 """
 
@@ -20,11 +20,11 @@ from torch import Tensor, nn
 from inference.architectures import build, takes_image_list
 from inference.errors import DeviceLostError, InferenceError, NetworkError, reason_of
 from inference.guards.archives import is_archive, open_archive
+from inference.guards.exported.program import load_checked_program
 from inference.guards.records import SAVED_OBJECT
 from inference.guards.torchscript.check import check_script
 from inference.loaded_network import LoadedNetwork, bytes_of
 from inference.network import NetworkDescription
-from inference.program_guard import load_checked_program
 from inference.warning_filters import QuietWarning
 
 __all__ = ["LoadedNetwork", "check_files", "load_network"]
