@@ -58,8 +58,9 @@ $(VENV)/.installed-bench: $(VENV)/.installed-test
 	$(PIP) -e '.[worker,test,bench]'
 	@touch $@
 
-$(VENV)/.installed-test: $(VENV)/.installed scripts/install-browser scripts/install-old-client
+$(VENV)/.installed-test: $(VENV)/.installed scripts/install-browser scripts/install-strace scripts/install-old-client
 	$(PIP) -e '.[worker,postgres,test]'
 	scripts/install-browser
+	scripts/install-strace
 	scripts/install-old-client $(VENV)
 	@touch $@

@@ -2,8 +2,8 @@
 
 The workers load through here, on the thread of the first task that needs a network. Nothing in the files is
 unpickled into arbitrary objects: state dicts are read with ``weights_only``, mean files without pickle, and
-the two archive formats are looked through before torch opens them (see :mod:`inference.program_guard` and
-:mod:`inference.script_guard`).
+the two archive formats are judged before torch opens them (see :mod:`inference.guards.exported.program` and
+:mod:`inference.guards.torchscript.check`).
 """
 
 import json
@@ -19,10 +19,10 @@ from torch import Tensor, nn
 from inference.architectures import build, takes_image_list
 from inference.arguments import Argument, bind
 from inference.errors import DeviceLostError, InferenceError, NetworkError, reason_of
+from inference.guards.exported.program import load_checked_program
+from inference.guards.torchscript.check import check_script
 from inference.loaded_network import LoadedNetwork, bytes_of
 from inference.network import NetworkDescription
-from inference.program_guard import load_checked_program
-from inference.script_guard import check_script
 from inference.warning_filters import QuietWarning
 from inference.weights.kinds import check_kind
 from inference.weights.state_dicts import fit, read_state_dict

@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch.serialization import MAGIC_NUMBER
 
-from inference.archives import is_archive
+from inference.guards.archives import is_archive
 
 MAX_PICKLE_BYTES = 64 * 1024 * 1024
 MAX_INSTRUCTIONS = 5_000_000

@@ -12,8 +12,9 @@ import safetensors.torch
 import torch
 from torch import Tensor, nn
 
-from inference.archives import is_archive, open_archive
 from inference.errors import InferenceError, NetworkError
+from inference.guards.archives import is_archive, open_archive
+from inference.guards.records import SAVED_OBJECT
 from inference.weights.pickles import pickled_sentence
 
 MAX_DEPTH = 3  # of a state dict in a checkpoint
@@ -63,7 +64,7 @@ def _read_safetensors(path: Path) -> StateDict:
 def _read_saved(path: Path) -> object:
     try:
         if is_archive(path):
-            open_archive(path)
+            open_archive(path, SAVED_OBJECT)
         return torch.load(path, map_location="cpu", weights_only=True)
     except (InferenceError, torch.OutOfMemoryError):
         raise

@@ -1,0 +1,1 @@
+"""Judges uploaded programs by their structure, before torch opens them."""

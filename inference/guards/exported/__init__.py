@@ -1,0 +1,1 @@
+"""Judges programs of ``torch.export``, by torch's schema of their JSON."""
