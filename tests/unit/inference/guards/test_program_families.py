@@ -38,7 +38,7 @@ FAMILIES: dict[str, tuple[int, ...]] = {
     "regnet_y_400mf": _IMAGE,
     "resnet18": _IMAGE,
     "resnext50_32x4d": _IMAGE,
-    "s3d": (1, 3, 16, 64, 64),
+    "s3d": (1, 3, 16, 224, 224),
     "shufflenet_v2_x0_5": _IMAGE,
     "squeezenet1_1": _IMAGE,
     "swin3d_t": _VIDEO,
