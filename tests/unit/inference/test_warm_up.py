@@ -51,7 +51,9 @@ def test_a_classifier_is_described(classifier_folders: dict[str, Path], weight_s
         "side_by_side": False,
         "threads": None,
         "max_batch_size": 4,
+        "batch_reason": "In batches of up to 4, images give what they give alone.",
         "batch_milliseconds": {"1": 1000.0, "2": 1000.0, "4": 1000.0},
+        "failed_sizes": [],
     }
 
 
