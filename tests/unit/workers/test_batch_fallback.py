@@ -1,7 +1,6 @@
 """A network whose batches differed runs one image at a time: in this worker, in others, and after restarts."""
 
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -32,10 +31,10 @@ DIFFERENCE = "In service, a batch of 3 gave another 'output' for an image than t
 
 
 @pytest.fixture
-def registry(tmp_path: Path) -> Iterator[Registry]:
+def registry(tmp_path: Path) -> Registry:
     url = f"sqlite:///{tmp_path}/recoq.db"
     migrate(url)
-    yield Registry(Database(url))
+    return Registry(Database(url))
 
 
 @pytest.fixture
@@ -107,7 +106,7 @@ def test_checks_are_counted_by_network_and_outcome(
     for outcome in (CheckOutcome.SAME, CheckOutcome.SAME, CheckOutcome.ALIKE):
         fallback.batch_checked(checked(loaded, outcome))
     telemetry.send()
-    counted = telemetry.readings().counter(BATCH_CHECKS)
+    counted = telemetry.history.totals().counter(BATCH_CHECKS)
     assert counted == {(str(network.id), "same"): 2, (str(network.id), "alike"): 1}
 
 
