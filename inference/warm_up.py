@@ -6,7 +6,7 @@ post-processings that name its tensors, and limits its batches.
 
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -15,7 +15,7 @@ from torch import Tensor
 
 from inference.batch_choice import choose_batches
 from inference.errors import NetworkError
-from inference.evidence.batches import is_known_by_image
+from inference.evidence.batches import is_known_detector, is_of_torchvision
 from inference.evidence.repetition import check_repeats
 from inference.evidence.telling import Evidence, gather
 from inference.evidence.training_mode import check_mode
@@ -135,9 +135,12 @@ def _evidence(network: LoadedNetwork, samples: Sequence[Sample]) -> Evidence:
     first = [network.run([sample])[0] for sample in samples]
     _tensors_of(first)  # which has its own words for outputs that come and go
     check_repeats([network.run([sample])[0] for sample in samples[:2]], first[:2])
-    if is_known_by_image(network):
+    if is_known_detector(network):
         return Evidence(tuple(samples[:2]), ((0, 1),))
-    return gather(partial(_alone, network), list(zip(samples, first, strict=True))[:2], drawn_samples(network))
+    known = list(zip(samples, first, strict=True))[:2]
+    evidence = gather(partial(_alone, network), known, drawn_samples(network))
+    # Seeded weights may make nothing of any image. Of such code it is known that it goes by image all the same.
+    return replace(evidence, missing=None) if is_of_torchvision(network) else evidence
 
 
 def _alone(network: LoadedNetwork, sample: Sample) -> Outputs:

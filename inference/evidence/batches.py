@@ -4,38 +4,38 @@ import torch
 
 from inference.errors import NetworkError
 from inference.evidence.telling import Evidence, batch_bound, strengths, worst
-from inference.loaded_network import LoadedNetwork, Outputs, Sample
+from inference.loaded_network import LoadedNetwork, Sample
 
 
 def why_not_batched(network: LoadedNetwork, evidence: Evidence, size: int) -> str | None:
     """Return why a network must not be given batches of up to ``size`` samples; None if it may.
 
-    Detectors that torchvision itself builds go by image, and what they find does not depend on companions; many find
-    nothing in drawn images, so they are asked for nothing but the same outputs.
+    torchvision's detectors sort and cut what they find, mostly nothing in drawn images: they only need to return the
+    same outputs.
 
     Raises:
         NetworkError: when the network fails on one image.
     """
     try:
-        if is_known_by_image(network):
+        if is_known_detector(network):
             return _why_other_outputs(network, evidence)
-        alone = [network.run([sample])[0] for sample in evidence.samples]
-        return evidence.missing or _why_not_same(network, evidence, alone, size)
+        return evidence.missing or _why_not_same(network, evidence, size)
     except torch.OutOfMemoryError:
         return "The device has not enough memory for a batch."
 
 
-def is_known_by_image(network: LoadedNetwork) -> bool:
-    """Tell whether a network takes a list of images, and its code is torchvision's, which goes through them one by one.
+def is_known_detector(network: LoadedNetwork) -> bool:
+    """Tell whether a network is one of torchvision's detectors, which take a list of images."""
+    return network.takes_image_list and is_of_torchvision(network)
 
-    The loader builds it from the name of its builder; an archive, whatever it calls its classes, brings its own code.
+
+def is_of_torchvision(network: LoadedNetwork) -> bool:
+    """Tell whether a network's code is torchvision's: none of its builders mixes images, in evaluation mode.
+
+    The loader builds it from the name of its builder. An archive, whatever it calls its classes, brings its own code.
     """
     module = network.module
-    return (
-        network.takes_image_list
-        and not isinstance(module, torch.jit.ScriptModule)
-        and type(module).__module__.startswith("torchvision.models.")
-    )
+    return not isinstance(module, torch.jit.ScriptModule) and type(module).__module__.startswith("torchvision.models.")
 
 
 def _why_other_outputs(network: LoadedNetwork, evidence: Evidence) -> str | None:
@@ -49,7 +49,8 @@ def _why_other_outputs(network: LoadedNetwork, evidence: Evidence) -> str | None
     return None if same else "A batch has other outputs than its images alone."
 
 
-def _why_not_same(network: LoadedNetwork, evidence: Evidence, alone: list[Outputs], size: int) -> str | None:
+def _why_not_same(network: LoadedNetwork, evidence: Evidence, size: int) -> str | None:
+    alone = [network.run([sample])[0] for sample in evidence.samples]
     bound, strength = batch_bound(network.precision), strengths(alone)
     for count in sorted({2, min(3, size), size}):
         for numbers in _arrangements(evidence, count):

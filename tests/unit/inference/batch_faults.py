@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from inference.loaded_network import LoadedNetwork
 from tests.unit.inference.seeded_networks import CPU, SIZE, description
 
-EXAMPLE = torch.rand(1, 3, SIZE, SIZE, generator=torch.Generator().manual_seed(3)) * 255
+EXAMPLE = torch.rand(1, 3, SIZE, SIZE, generator=torch.Generator().manual_seed(3))
 
 
 def loaded(module: Callable[..., object], **options: object) -> LoadedNetwork:
@@ -32,7 +32,7 @@ class Head(nn.Module):
         self.bias = bias
 
     def forward(self, x: Tensor) -> Tensor:
-        found = self.features(x / 255).flatten(2).transpose(1, 2)
+        found = self.features(x).flatten(2).transpose(1, 2)
         corners = SIZE * found[..., :2].sigmoid()
         sizes = SIZE * found[..., 2:4].sigmoid()
         scores = (8 * found[..., 4:] + self.bias).sigmoid()
@@ -81,7 +81,7 @@ class Scores(nn.Module):
         self.change = change
 
     def forward(self, x: Tensor) -> object:
-        return self.change(self.classify(self.features(x / 255)))
+        return self.change(self.classify(self.features(x)))
 
 
 def with_column(scores: Tensor, value: float) -> Tensor:
