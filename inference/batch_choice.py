@@ -42,7 +42,7 @@ def choose_batches(network: LoadedNetwork, evidence: Evidence, maximum: int, clo
 
 def fallback_reason(report: Mapping[str, Any], difference: str) -> str:
     """Return why a network that was deployed with this report runs one image at a time from now on, and the cost."""
-    timings = [BatchTiming(int(size), value / 1000) for size, value in report["batch_milliseconds"].items()]
+    timings = [BatchTiming(int(size), value / 1000) for size, value in report.get("batch_milliseconds", {}).items()]
     return f"One image at a time: {_within_a_sentence(difference)}{_cost(timings, report['max_batch_size'])}"
 
 
@@ -61,6 +61,6 @@ def _within_a_sentence(sentence: str) -> str:
 def _cost(timings: Sequence[BatchTiming], size: int) -> str:
     """Return, as a further sentence, what is lost by not running batches of a size, if that is known."""
     throughput = {timing.batch_size: timing.throughput for timing in timings}
-    if size == 1 or 1 not in throughput:
+    if size == 1 or not {1, size} <= throughput.keys():
         return ""
     return f" Batches of {size} would give {throughput[size] / throughput[1]:.1f} times as many images a second."

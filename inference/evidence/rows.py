@@ -58,6 +58,8 @@ def _descending_columns(rows: Tensor) -> set[int]:
         return set()
     columns = _columns(rows)
     is_descending = (columns[1:] <= columns[:-1]).all(0)
+    if len(rows) > 1:
+        is_descending &= columns[0] > columns[-1]  # a constant is no score
     return set(is_descending.nonzero().flatten().tolist())
 
 

@@ -79,7 +79,7 @@ def what_is_missing(answers: Sequence[Answer]) -> str | None:
 
 
 def _is_uniform(tensor: Tensor) -> bool:
-    return bool((tensor == tensor.flatten()[:1]).all())
+    return not tensor.numel() or bool((tensor == tensor.flatten()[0]).all())
 
 
 @dataclass(frozen=True)

@@ -81,7 +81,7 @@ def alone(http: httpx.Client, network: int, one: bytes) -> list[float]:
 
 
 def test_a_detector_whose_loop_was_traced_finds_the_same_in_bulk(http: httpx.Client, tmp_path: Path) -> None:
-    network, report = deployed(http, LoopOverBatch(Head()), tmp_path)
+    network, report = deployed(http, LoopOverBatch(Head(4.0)), tmp_path)
     assert report["max_batch_size"] == 1
     assert "differs from that of the image alone" in report["batch_reason"]
     pictures = [picture(green) for green in range(0, 240, 10)]
