@@ -39,7 +39,11 @@ def overview(telemetry: Telemetry, names: Names, account_id: int | None, minutes
         "totals": figures.totals(),
         "stages": figures.stages(),
         "batch_sizes": figures.batch_sizes(),
-        "networks": [{"network": networks.answer(id_), **rows[id_]} for id_ in sorted(rows) if networks.shows(id_)],
+        "networks": [
+            {"network": networks.answer(id_), **networks.batching(id_), **rows[id_]}
+            for id_ in sorted(rows)
+            if networks.shows(id_)
+        ],
         "workers": [_worker_answer(each, networks) for each in workers],
         "errors": _error_answers(errors, networks, names, account_id),
         "history": history_answer(buckets),
@@ -80,6 +84,11 @@ class _VisibleNetworks:
             return {"id": None, "name": None, "account": None}
         account = None if name.account_id is None else self._accounts.get(name.account_id)
         return {"id": name.slug or network_id, "name": name.name, "account": account}
+
+    def batching(self, network_id: int) -> JsonObject:
+        """Return how many inputs make a batch of the network at most, and why."""
+        name = self._names.get(network_id, NetworkName("", None, None))
+        return {"max_batch_size": name.max_batch_size, "batch_reason": name.batch_reason}
 
 
 def _worker_answer(worker: Heartbeat, networks: _VisibleNetworks) -> JsonObject:

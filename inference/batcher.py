@@ -17,6 +17,7 @@ import torch
 
 from inference.batch_plan import CAREFUL, BatchPlan
 from inference.errors import DeviceLostError, NetworkError
+from inference.evidence.service import ServiceCheck
 from inference.expected import Expected
 from inference.lanes import Lanes, use_threads
 from inference.openmp import dismiss_helpers
@@ -47,6 +48,7 @@ class Batcher:
         on_batch: is called in a lane's thread with each batch that it has run.
         lanes: those of the device; one, and the threads left as they are, if it is not given.
         expected: tells how long batches wait for samples that are being prepared.
+        check: compares the first batches of each network with what their samples give alone, if it is given.
     """
 
     def __init__(
@@ -55,12 +57,14 @@ class Batcher:
         on_batch: Callable[[BatchRun], None] = _note_nothing,
         lanes: Lanes | None = None,
         expected: Expected | None = None,
+        check: ServiceCheck | None = None,
     ) -> None:
         self._max_batch_size = max_batch_size
         self._on_batch = on_batch
         self._lanes = lanes or Lanes()
         self._waiting = WaitingSamples()
         self._expected = expected or Expected()
+        self._check = check
         self._running: dict[int, _Batch] = {}  # by lane
         self._changed = threading.Condition()
         self._closed = False
@@ -146,6 +150,8 @@ class Batcher:
         return self._expected.held_seconds(oldest, monotonic())
 
     def _largest(self, first: Waiting) -> int:
+        if self._check is not None and self._check.runs_alone(first.network):
+            return 1
         limit = min(first.plan.max_batch_size or self._max_batch_size, self._max_batch_size)
         return min(limit, self._fitting.get(first.network, limit))
 
@@ -165,7 +171,11 @@ class Batcher:
         network = samples[0].network
         started = perf_counter()
         try:
-            results = network.run([waiting.sample for waiting in samples])
+            inputs = [waiting.sample for waiting in samples]
+            results = network.run(inputs)
+            seconds = perf_counter() - started
+            if self._check is not None:
+                results = self._check.checked(network, inputs, results, seconds)
         except DeviceLostError as error:
             for waiting in samples:
                 waiting.future.set_exception(error)
@@ -177,7 +187,7 @@ class Batcher:
         except Exception as error:  # whatever a network raises is that network's failure, and the thread lives on
             self._split(samples, share, error)
         else:
-            run = BatchRun(network, len(samples), perf_counter() - started, share)
+            run = BatchRun(network, len(samples), seconds, share)
             with self._changed:
                 self._expected.has_run(run)
             for waiting, tensors in zip(samples, results, strict=True):

@@ -12,8 +12,8 @@ from math import inf
 
 import torch
 
-from inference.agreement import agree
 from inference.errors import NetworkError
+from inference.evidence.comparison import agree
 from inference.frozen_graph import keeps_nothing
 from inference.lanes import Lanes, spread_over, use_threads
 from inference.loaded_network import LoadedNetwork, Outputs, Sample

@@ -4,7 +4,7 @@ Called by the warm-up when a network is deployed. Timings are minima of few runs
 is why nothing that costs something is chosen for a smaller difference than that.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import product
@@ -14,15 +14,17 @@ from time import perf_counter
 import torch
 from torch import nn
 
-from inference.agreement import agree
 from inference.errors import NetworkError
+from inference.evidence.comparison import Answer
+from inference.evidence.telling import is_same, strengths, what_is_missing
 from inference.execution import Execution, can_be_recorded, has_convolutions, prepared_copy
 from inference.loaded_network import LoadedNetwork, Sample
 from inference.network import Precision
 from inference.race import Clock, race
 
-PRECISION_BOUND = 0.02  # of the largest value of an output tensor
-ORDER_BOUND = 5e-6  # likewise: what is asked for in float32 is exact up to rounding
+# How far answers may be apart, as ``inference.evidence.comparison`` measures it.
+PRECISION_BOUND = 0.02
+ORDER_BOUND = 5e-6  # what is asked for in float32 is exact up to rounding
 WORTHWHILE_GAIN = 1.1  # a lower precision is chosen when it is this many times as fast
 # An order costs nothing, so where timing errs, little is lost.
 ORDER_LEAST_GAIN = 1.02
@@ -49,7 +51,8 @@ def choose_execution(network: LoadedNetwork, samples: Sequence[Sample], clock: C
     """Return the fastest way of running a network in the precision that its description asks for.
 
     With ``auto``, that is the fastest precision whose outputs for the samples agree with those of float32 within
-    ``PRECISION_BOUND``.
+    ``PRECISION_BOUND``, and would not agree if samples were exchanged. Where answers do not tell samples apart, nothing
+    shows that another way gives the same: the network is run as it was loaded.
 
     Args:
         network: the network as it was loaded.
@@ -65,7 +68,11 @@ def choose_execution(network: LoadedNetwork, samples: Sequence[Sample], clock: C
     if asked is not Precision.AUTO and not isinstance(network.module, nn.Module):
         return Chosen(plain, prepared_copy(network, plain), _ASKED)
     contest = _Contest(network, samples, clock)
-    recorded = contest.of_recordings(contest.as_loaded(plain))
+    loaded = contest.as_loaded(plain)
+    if missing := contest.what_is_missing(loaded):
+        reason = _ASKED if asked is not Precision.AUTO else f"No lower precision is known to give the same. {missing}"
+        return Chosen(loaded.execution, loaded.network, reason)
+    recorded = contest.of_recordings(loaded)
     best = contest.of_forms(recorded, recorded)
     return contest.of_precisions(best) if asked is Precision.AUTO else Chosen(best.execution, best.network, _ASKED)
 
@@ -78,12 +85,22 @@ class _Entry:
     network: LoadedNetwork
 
 
+@dataclass(frozen=True)
+class _References:
+    """What a network answers to each proof, None where it fails, and how far its answers tell samples apart."""
+
+    network: LoadedNetwork  # kept, so that no other one is taken for it
+    answers: Sequence[Sequence[Answer] | None]
+    strength: Mapping[str, float]
+
+
 class _Contest:
     """Runs the same samples through a network in several ways."""
 
     def __init__(self, network: LoadedNetwork, samples: Sequence[Sample], clock: Clock) -> None:
         self._loaded = network
-        self._proofs = [samples[:2], *([sample] for sample in samples)]  # a graph may know one batch size only
+        self._proofs = [*([sample] for sample in samples), samples[:2]]  # a graph may know one batch size only
+        self._known: dict[int, _References] = {}  # by the network that gave them
         size = (_BATCH_ON_GPU if network.device.type == "cuda" else _BATCH) if network.description.batched_output else 2
         self._batch = [samples[index % 2] for index in range(size)]
         self._clock = clock
@@ -94,6 +111,10 @@ class _Contest:
             return _Entry(plain, prepared_copy(self._loaded, plain))
         except torch.OutOfMemoryError:  # there is no room for a second one, so there is nothing to choose from
             return _Entry(plain, self._loaded)
+
+    def what_is_missing(self, run: _Entry) -> str | None:
+        """Return why the samples' answers cannot show that another way gives the same; None if they can."""
+        return what_is_missing([answers[0] for answers in self._references(run).answers[:-1] if answers])
 
     def of_recordings(self, run: _Entry) -> _Entry:
         """Return the network with its batches recorded, if they can be and are not slower replayed."""
@@ -168,9 +189,25 @@ class _Contest:
         if (execution.frozen, execution.recorded) != (network.is_frozen, network.is_recorded):
             return None
         bound = ORDER_BOUND if execution.precision is Precision.FLOAT32 else PRECISION_BOUND
-        if not all(_agree(network, reference.network, proof, bound) for proof in self._proofs):
-            return None
-        return _Entry(execution, network)
+        return _Entry(execution, network) if self._gives_the_same(network, reference, bound) else None
+
+    def _gives_the_same(self, network: LoadedNetwork, reference: _Entry, bound: float) -> bool:
+        expected = self._references(reference)
+        return all(
+            answers is not None
+            and (results := _answers(network, proof)) is not None
+            and is_same(results, answers, bound, expected.strength)
+            for proof, answers in zip(self._proofs, expected.answers, strict=True)
+        )
+
+    def _references(self, reference: _Entry) -> _References:
+        """Return the answers of a way that is right, which are asked for once."""
+        key = id(reference.network)
+        if key not in self._known:
+            answers = [_answers(reference.network, proof) for proof in self._proofs]
+            alone = [each[0] for each in answers[:-1] if each]
+            self._known[key] = _References(reference.network, answers, strengths(alone) if alone else {})
+        return self._known[key]
 
     def _faster(self, one: _Entry, other: _Entry | None, least_gain: float) -> _Entry:
         """Return the other way if it is so many times as fast as the one."""
@@ -195,8 +232,8 @@ def _fact(precision: Precision, gain: float) -> str:
     return f"{precision} fails, or differs from float32 by more than {PRECISION_BOUND:.0%}"
 
 
-def _agree(network: LoadedNetwork, reference: LoadedNetwork, samples: Sequence[Sample], bound: float) -> bool:
+def _answers(network: LoadedNetwork, samples: Sequence[Sample]) -> Sequence[Answer] | None:
     try:
-        return agree(network.run(samples), reference.run(samples), bound)
+        return network.run(samples)
     except (NetworkError, torch.OutOfMemoryError):
-        return False
+        return None

@@ -16,7 +16,9 @@ Tensors = Mapping[str, torch.Tensor]
 
 
 class Runnable(Protocol):
-    """What the batcher needs of a loaded network."""
+    """What the batcher needs of a loaded network; ``precision`` is what it computes in."""
+
+    precision: torch.dtype
 
     def run(self, samples: Sequence[Sample]) -> Sequence[Tensors]:
         """Return the output tensors of each sample."""

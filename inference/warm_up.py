@@ -6,25 +6,25 @@ post-processings that name its tensors, and limits its batches.
 
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from inference.agreement import agree
-from inference.batch_timing import best_batch_size, time_batches, time_largest_batch
+from inference.batch_choice import choose_batches
 from inference.errors import NetworkError
+from inference.evidence.batches import is_known_detector, is_of_torchvision
+from inference.evidence.repetition import check_repeats
+from inference.evidence.telling import Evidence, gather
+from inference.evidence.training_mode import check_mode
 from inference.lanes import Lanes, spread_over
 from inference.loaded_network import LoadedNetwork, Outputs, Sample
 from inference.race import Clock, clock_for
 from inference.sharing import choose_sharing
-from inference.synthetic import synthetic_samples
+from inference.synthetic import drawn_samples, odd_samples, synthetic_samples
 from inference.tuning import choose_execution
-
-# How far the results of a batch may be from those of its samples alone, relative to the largest value: well above what
-# other algorithms for other batch sizes make of float16, well below what a network that mixes its samples makes.
-BATCH_BOUND = 0.05
 
 _SCRIPT_RUNS = 3
 
@@ -36,7 +36,8 @@ class WarmUp:
     ``report`` is ``{"inputs": [{"name", "shape", "dtype"}], "outputs": [...], "left_out": [{"name", "reason"}],
     "precision": str,
     "precision_reason": str, "channels_last": bool, "frozen": bool, "recorded": bool, "side_by_side": bool,
-    "threads": int or null, "max_batch_size": int, "batch_milliseconds": {size: float}}``.
+    "threads": int or null, "max_batch_size": int, "batch_reason": str, "batch_milliseconds": {size: float},
+    "failed_sizes": [{"inputs": [shape], "error": str}]}``.
     Shapes have no batch dimension, and null for what varies with the content or the size of the image.
     """
 
@@ -80,30 +81,33 @@ def warm_up(
 
     Args:
         network: as it was loaded, whatever precision its description asks for.
-        max_batch_size: no larger batch is chosen; 1 is, when the network takes no batches, or returns something else
-            for a batch than for its samples.
+        max_batch_size: no larger batch is chosen; 1 is, when the network takes no batches, or it is not seen that it
+            returns the same for a batch as for its samples.
         lanes: those of the device that is to run it; one, if they are not given.
         clock: tells the seconds; ``clock_for`` the threads of what is timed, if it is not given.
 
     Raises:
-        NetworkError: when the network fails on one image, or its outputs are not always the same.
+        NetworkError: when the network fails on one image, works as in training, or its outputs are not always the same.
     """
     lanes = lanes or Lanes()
+    check_mode(network.module)
     try:
         # On the cores that a batch has while all lanes have one: with one core alone, torch convolves by other kernels.
         threads = lanes.threads(lanes.count, None)
         with spread_over(threads):
             samples = synthetic_samples(network)
             left_out = network.find_outputs(samples[0])
-            chosen = choose_execution(network, samples, clock or clock_for(threads))
+            evidence = _evidence(network, samples)
+            others = [sample for sample in samples[2:] if not network.takes_image_list]
+            chosen = choose_execution(network, [*evidence.samples, *others], clock or clock_for(threads))
             network = chosen.network
             results = [network.run([sample])[0] for sample in samples]
-        pair = samples[:2]
-        sharing = choose_sharing(network, pair, lanes, clock or clock_for(lanes.cores))
+        sharing = choose_sharing(network, evidence.samples[:2], lanes, clock or clock_for(lanes.cores))
         threads = sharing.threads_when_busy(lanes)
         with spread_over(threads):
-            batches = _batches(network, pair, results[:2], max_batch_size, clock or clock_for(threads))
-        _record_anew(network, pair[0], batches["max_batch_size"])
+            batches = choose_batches(network, evidence, max_batch_size, clock or clock_for(threads))
+            failed_sizes = _failed_sizes(network)
+        _record_anew(network, samples[0], batches["max_batch_size"])
     except torch.OutOfMemoryError as error:
         raise NetworkError("The device has not enough memory to run the network on one image.") from error
     names = [spec.tensor_name for spec in network.description.inputs]
@@ -120,8 +124,48 @@ def warm_up(
         "side_by_side": sharing.side_by_side,
         "threads": sharing.threads,
         **batches,
+        "failed_sizes": failed_sizes,
     }
     return WarmUp(network, report)
+
+
+def _evidence(network: LoadedNetwork, samples: Sequence[Sample]) -> Evidence:
+    """Run a network as it was loaded, twice, and find samples that it tells apart.
+
+    Raises:
+        NetworkError: if it fails, or does not give the same the second time.
+    """
+    first = [network.run([sample])[0] for sample in samples]
+    _tensors_of(first)  # which has its own words for outputs that come and go
+    check_repeats([network.run([sample])[0] for sample in samples[:2]], first[:2])
+    if is_known_detector(network):
+        return Evidence(tuple(samples[:2]), ((0, 1),))
+    known = list(zip(samples, first, strict=True))[:2]
+    evidence = gather(partial(_alone, network), known, drawn_samples(network))
+    # Seeded weights may make nothing of any image. Of such code it is known that it goes by image all the same.
+    return replace(evidence, missing=None) if is_of_torchvision(network) else evidence
+
+
+def _alone(network: LoadedNetwork, sample: Sample) -> Outputs:
+    """Return the answer of a sample that was not run before, and see that it repeats."""
+    answer, again = (network.run([sample])[0] for _ in range(2))
+    check_repeats([again], [answer])
+    return answer
+
+
+def _failed_sizes(network: LoadedNetwork) -> list[dict[str, Any]]:
+    """Run images whose sizes are multiples of nothing, and return the shapes that the network does not stand.
+
+    Many networks that are said to take any size halve it several times, and join what they get.
+    """
+    failed = []
+    for sample in odd_samples(network):
+        try:
+            network.run([sample])
+        except (NetworkError, torch.OutOfMemoryError) as error:
+            reason = str(error) if isinstance(error, NetworkError) else "The device has not enough memory for it."
+            failed.append({"inputs": [list(tensor.shape) for tensor in sample], "error": reason})
+    return failed
 
 
 def _record_anew(network: LoadedNetwork, sample: Sample, largest_batch: int) -> None:
@@ -149,38 +193,3 @@ def _common_shape(name: str, tensors: Sequence[Tensor | None]) -> list[int | Non
 
 def _dtype(tensor: Tensor) -> str:
     return str(tensor.dtype).removeprefix("torch.")
-
-
-def _batches(
-    network: LoadedNetwork, pair: list[Sample], alone: Sequence[Outputs], maximum: int, clock: Clock
-) -> dict[str, Any]:
-    """Return the batch size to use, and the timings that speak for it."""
-    if not network.description.batched_output or not _may_be_batched(network, pair, alone):
-        maximum = 1
-    # The owner's word stands as far as memory allows: it may be about latency, which throughput does not show.
-    wished = network.description.max_batch_size
-    if wished is None:
-        timings = time_batches(network, pair, maximum, clock)
-    else:
-        timings = time_largest_batch(network, pair, min(wished, maximum), clock)
-    if not timings:
-        raise NetworkError("The network ran on one image and then failed on the same image again.")
-    return {
-        "max_batch_size": best_batch_size(timings),
-        "batch_milliseconds": {str(timing.batch_size): round(timing.seconds * 1000, 3) for timing in timings},
-    }
-
-
-def _may_be_batched(network: LoadedNetwork, pair: list[Sample], alone: Sequence[Outputs]) -> bool:
-    """Tell whether samples give in a batch what they give alone, up to rounding.
-
-    Detectors that take a list of images go by image, and sort and cut what they find, where rounding shows: only the
-    names of their outputs are compared.
-    """
-    try:
-        batched = network.run(pair)
-    except (NetworkError, torch.OutOfMemoryError):
-        return False
-    if network.takes_image_list:
-        return [set(one) for one in batched] == [set(one) for one in alone]
-    return agree(batched, alone, BATCH_BOUND)

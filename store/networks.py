@@ -159,6 +159,19 @@ class Networks:
             deployment_report=deployment.report,
         )
 
+    def record_batch_fallback(self, network_id: int, reason: str) -> None:
+        """Note with a deployment's report that the network runs one image at a time from now on, and why.
+
+        Raises:
+            NotFound: if the network is gone.
+        """
+        with self._database.session() as session:
+            row = session.get(Network, network_id, with_for_update=True) if is_id(network_id) else None
+            if row is None:
+                raise _not_found(network_id)
+            if row.deployment_report is not None:
+                row.deployment_report = {**row.deployment_report, "max_batch_size": 1, "batch_reason": reason}
+
     def _note(self, network_id: int, **values: Any) -> None:
         noted = update(Network).where(Network.id == network_id).values(values).returning(Network.id)
         with self._database.session() as session:

@@ -32,8 +32,9 @@ class Deployment:
 
     ``report`` is set on success: ``{"inputs": [{"name", "shape", "dtype"}], "outputs": [{"name", "shape", "dtype"}],
     "left_out": [{"name", "reason"}], "precision": str, "precision_reason": str, "channels_last": bool, "frozen": bool,
-    "recorded": bool, "side_by_side": bool, "threads": int or null, "max_batch_size": int,
-    "batch_milliseconds": {str: float}}``, where a null in a shape is a dimension that varies. ``error`` is a sentence.
+    "recorded": bool, "side_by_side": bool, "threads": int or null, "max_batch_size": int, "batch_reason": str,
+    "batch_milliseconds": {str: float}, "failed_sizes": [{"inputs": [shape], "error": str}]}``, where a null in a shape
+    is a dimension that varies. ``error`` is a sentence.
     """
 
     status: DeploymentStatus

@@ -10,6 +10,7 @@ from config.settings import MEBIBYTE, Settings
 from inference.batcher import Batcher
 from inference.device import choose_device, compute_in_full_float32, wait_asleep, wake
 from inference.device_decoding import DeviceDecoder
+from inference.evidence.service import ServiceCheck
 from inference.free_memory import cache_budget
 from inference.lanes import Lanes, use_threads
 from inference.loader import LoadedNetwork
@@ -25,6 +26,7 @@ from store.telemetry.reporter import Reporter
 from store.telemetry.telemetry import Telemetry
 from store.versions import Versions
 from store.weights import WeightStore
+from workers.batch_fallback import BatchFallback
 from workers.catalogue import Catalogue
 from workers.companions.downloader import RemoteWeights
 from workers.companions.fetcher import RemoteFetcher
@@ -84,7 +86,8 @@ def assemble(settings: Settings, worker_name: str, companions: Companions, prote
     weights = RemoteWeights(companions.downloader) if companions.downloader else WeightStore.of(settings)
     signs = VitalSigns(telemetry)
     lanes = Lanes.of(device)
-    batcher = Batcher(settings.max_batch_size, signs.batch_ran, lanes)
+    fallback = BatchFallback(networks, catalogue, signs)
+    batcher = Batcher(settings.max_batch_size, signs.batch_ran, lanes, check=ServiceCheck(fallback.batch_checked))
     trial = LoadTrial(device, settings.load_timeout_seconds, settings.load_memory_bytes, companions.launcher)
     cache = ModelCache[LoadedNetwork](_cache_bytes(settings, device))
     network_runner = NetworkRunner(

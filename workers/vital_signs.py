@@ -4,9 +4,11 @@ import threading
 from weakref import WeakKeyDictionary
 
 from config.queues import TaskKind
+from inference.evidence.service import BatchCheck
 from inference.waiting import BatchRun, Runnable
 from store.task_records import ClaimedTask, Outcome
 from store.telemetry.series import (
+    BATCH_CHECKS,
     BATCH_SIZE,
     DEVICE_SECONDS,
     ENDED,
@@ -61,6 +63,17 @@ class VitalSigns:
             self.busy_seconds += run.seconds * run.share
         self._tally.observe(BATCH_SIZE, str(self._network_ids.get(run.network, 0)), value=run.size)
         self._tally.count(DEVICE_SECONDS, amount=run.seconds * run.share)
+
+    def batch_checked(self, check: BatchCheck) -> None:
+        """Note a batch whose samples were run alone as well."""
+        with self._lock:
+            self.busy_seconds += check.seconds
+        self._tally.count(BATCH_CHECKS, str(self._network_ids.get(check.network, 0)), check.outcome.value)
+        self._tally.count(DEVICE_SECONDS, amount=check.seconds)
+
+    def network_id(self, network: Runnable) -> int | None:
+        """Return the ID of a network that batches may run."""
+        return self._network_ids.get(network)
 
     def knows(self, network: Runnable, network_id: int) -> None:
         """Remember the ID of a network that batches may run from now on."""

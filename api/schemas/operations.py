@@ -63,6 +63,11 @@ NetworkFiguresSchema = _schema(
     failed=_count(),
     batches=_count(),
     mean_batch_size=_number(or_null=True),
+    max_batch_size=_count("Inputs in a batch, at most; null until it is deployed.", or_null=True),
+    batch_reason=fields.String(
+        allow_none=True,
+        metadata={"description": "Why that many: what its deployment, or a check in service, has found."},
+    ),
     loads=_count("How often it was loaded into the memory of a worker."),
 )
 WorkerSchema = _schema(

@@ -112,8 +112,8 @@ class PreprocessingSchema(StrictSchema):
         load_default="float32",
         validate=OneOf(["float32", "bfloat16", "float16", "auto"]),
         metadata={
-            "description": "What the network computes in. auto: the fastest that agrees with float32 within 2 % of an "
-            "output's largest value, on the device that deploys it; the deployment says what was chosen, and why."
+            "description": "What the network computes in. auto: the fastest that agrees with float32 within 2 % of "
+            "what is usual in an output, on the device that deploys it; the deployment says what was chosen, and why."
         },
     )
     max_batch_size = Whole(

@@ -40,6 +40,11 @@ STAGE_SECONDS = Histogram(
     SECONDS,
 )
 BATCH_SIZE = Histogram("recoq_batch_size", "Inputs in a batch that ran on a device.", ("network",), SIZES)
+BATCH_CHECKS = Counter(
+    "recoq_batch_checks",
+    "Batches whose inputs were run alone as well, and whether that gave the same.",
+    ("network", "outcome"),
+)
 DEVICE_SECONDS = Counter("recoq_device_busy_seconds", "Time in which devices ran batches, by their share of a CPU.")
 LOADS = Counter("recoq_network_loads", "Networks that were loaded into memory, or failed to.", ("network", "outcome"))
 LOAD_SECONDS = Counter("recoq_network_load_seconds", "Time in which networks were loaded into memory.")
@@ -52,6 +57,7 @@ SERIES: tuple[Counter | Histogram, ...] = (
     TASK_SECONDS,
     STAGE_SECONDS,
     BATCH_SIZE,
+    BATCH_CHECKS,
     DEVICE_SECONDS,
     LOADS,
     LOAD_SECONDS,

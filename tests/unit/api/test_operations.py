@@ -9,6 +9,7 @@ from marshmallow import Schema, fields
 from api.schemas.operations import OperationsSchema
 from api.services import Services
 from config.queues import TaskKind
+from store.records import Deployment
 from store.task_records import NewTask
 from store.telemetry.series import BATCH_SIZE, ENDED, LOADS, STAGE_SECONDS, TASK_SECONDS
 from store.telemetry.telemetry import Telemetry
@@ -66,6 +67,19 @@ def test_figures_are_the_sums_of_what_workers_told(operator: Caller, telemetry: 
     assert row["network"]["id"] == network
     assert (row["succeeded"], row["failed"], row["batches"], row["mean_batch_size"], row["loads"]) == (2, 1, 1, 3.0, 1)
     assert [each for each in answer["batch_sizes"] if each["batches"]] == [{"up_to": 4, "batches": 1}]
+
+
+def test_a_network_tells_how_many_images_make_a_batch_and_why(
+    operator: Caller, services: Services, telemetry: Telemetry, network: int
+) -> None:
+    work(telemetry, network)
+    [row] = [row for row in shown(operator)["networks"] if row["network"]["id"] == network]
+    assert (row["max_batch_size"], row["batch_reason"]) == (None, None)
+    report = {"inputs": [], "outputs": [], "max_batch_size": 8, "batch_reason": "All is well."}
+    services.networks.record_deployment(network, Deployment("success", report=report))
+    services.networks.record_batch_fallback(network, "In service, a batch differed.")
+    [row] = [row for row in shown(operator)["networks"] if row["network"]["id"] == network]
+    assert (row["max_batch_size"], row["batch_reason"]) == (1, "In service, a batch differed.")
 
 
 def test_history_has_a_row_for_each_ten_seconds(operator: Caller, telemetry: Telemetry, network: int) -> None:

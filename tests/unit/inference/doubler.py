@@ -12,6 +12,8 @@ from inference.waiting import Sample, Tensors
 class Doubler:
     """A network that doubles its input, remembers its batches, and can be held up, poisoned or starved of memory."""
 
+    precision = torch.float32
+
     def __init__(self, *, poison: float | None = None, fits: int = 1000) -> None:
         self.batches: list[list[float]] = []
         self.threads: list[int] = []  # that each batch was spread over

@@ -52,7 +52,9 @@ def test_a_classifier_is_described(classifier_folders: dict[str, Path], weight_s
         "side_by_side": False,
         "threads": None,
         "max_batch_size": 4,
+        "batch_reason": "In batches of up to 4, images give what they give alone.",
         "batch_milliseconds": {"1": 1000.0, "2": 1000.0, "4": 1000.0},
+        "failed_sizes": [],
     }
 
 
@@ -179,3 +181,20 @@ def test_batches_on_one_core_are_timed_by_what_it_did_for_them() -> None:
         for cores in (1, 2)
     )
     assert on_one["batch_milliseconds"]["1"] < 50 <= on_two["batch_milliseconds"]["1"]
+
+
+class Joining(torch.nn.Module):
+    """Halves an image, doubles it again, and joins both, as many detectors do: only even sizes fit."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        halved = torch.nn.functional.avg_pool2d(x, 2)
+        doubled = torch.nn.functional.interpolate(halved, scale_factor=2.0)
+        return torch.cat([x, doubled], 1).mean((2, 3))
+
+
+def test_sizes_that_a_network_does_not_stand_are_reported() -> None:
+    failed = reported(Joining().eval(), resize_type="NETWORK", target_size="96x64")["failed_sizes"]
+    assert [each["inputs"] for each in failed] == [[[3, 37, 96]], [[3, 64, 53]]]
+    assert all("Sizes of tensors must match" in each["error"] for each in failed)
+    assert reported(Joining().eval(), resize_type="SQUASH", target_size="96x64")["failed_sizes"] == []
+    assert reported(lambda x: x.mean((2, 3)), resize_type="NETWORK", target_size="96x64")["failed_sizes"] == []

@@ -151,3 +151,18 @@ def test_deleting_a_network_takes_its_versions_along(registry: Registry) -> None
     assert registry.specs.get(ME, had_it.id) == before[1]
     assert before[1].current_version_id == kept.id
     assert registry.networks.list(ME, 0, 10).items == (staying,)
+
+
+def test_a_fallback_to_one_image_at_a_time_is_kept_with_the_report(registry: Registry) -> None:
+    network = registry.add_network(ME)
+    registry.networks.record_batch_fallback(network.id, "It has no report yet.")
+    assert registry.networks.get_by_id(network.id).deployment == Deployment("pending")
+    registry.networks.record_deployment(network.id, Deployment("success", report=REPORT))
+    registry.networks.record_batch_fallback(network.id, "In service, a batch differed.")
+    found = registry.networks.get_by_id(network.id)
+    assert found.deployment == Deployment(
+        "success", report={**REPORT, "max_batch_size": 1, "batch_reason": "In service, a batch differed."}
+    )
+    assert found.update_date == network.update_date
+    with pytest.raises(NotFound):
+        registry.networks.record_batch_fallback(10**6, "It is gone.")

@@ -90,9 +90,10 @@ export function networks(told) {
     {
       title: "Batches",
       amount: true,
-      cell: ({ batches, mean_batch_size: size }) => [
+      cell: ({ batches, mean_batch_size: size, max_batch_size: most, batch_reason: reason }) => [
         shownCount(batches),
         batches > 0 && sub(`of ${shownNumber(size)}`),
+        most === 1 && element("span", { class: "sub", title: reason }, "one image at a time"),
       ],
     },
     {
