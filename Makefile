@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet -c constraints.txt
 
-.PHONY: up test chaos fuzz lint audit docs bench demo pin clean
+.PHONY: up test chaos fuzz guards lint audit docs bench demo pin clean
 
 up: $(VENV)/.installed ## start the whole service with the demo models
 	exec $(BIN)/recoq up
@@ -17,6 +17,9 @@ chaos: $(VENV)/.installed-test ## kill and freeze workers and Redis under 10,000
 
 fuzz: $(VENV)/.installed-test ## send 10,000 mutated images through a worker; shows what became of them
 	FUZZ_IMAGES=$${FUZZ_IMAGES:-10000} $(BIN)/pytest tests/integration/test_hostile_images.py
+
+guards: $(VENV)/.installed-test ## export networks of every family of torchvision as people have them, and load them
+	ALL_NETWORKS=1 $(BIN)/pytest tests/unit/inference/guards/test_program_families.py
 
 lint: $(VENV)/.installed-test ## check style, types, the direction of imports, and the documentation
 	$(BIN)/ruff check .

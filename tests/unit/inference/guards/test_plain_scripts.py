@@ -10,15 +10,14 @@ import pytest
 import timm
 import torch
 from torch import Tensor, nn
-from torchvision import models
 from torchvision.models import detection, get_model, quantization
-from torchvision.models.convnext import CNBlockConfig
 from torchvision.models.detection.anchor_utils import AnchorGenerator
 from torchvision.models.detection.backbone_utils import BackboneWithFPN
 
 from inference.guards.torchscript.check import check_script
 from tests.unit.inference.guards.odd_modules import EveryConstruct
 from tests.unit.inference.guards.scripts import load, written
+from tests.unit.inference.guards.small_networks import CLASSIFIERS, SLOW, resnet
 
 # Scripting, tracing and quantizing are deprecated; what users exported before has to load.
 pytestmark = pytest.mark.filterwarnings("ignore")
@@ -50,28 +49,6 @@ def assert_accepted_and_right(
         torch.testing.assert_close(one, other, rtol=TOLERANCE, atol=TOLERANCE)
 
 
-def vgg() -> nn.Module:
-    module = models.VGG(models.vgg.make_layers([8, "M", 8, "M"], batch_norm=True))
-    module.classifier = nn.Sequential(nn.Linear(7 * 7 * 8, 8), nn.ReLU(True), nn.Dropout(), nn.Linear(8, 3))
-    return module
-
-
-def densenet() -> nn.Module:
-    return models.DenseNet(8, (2, 2), 16, num_classes=3)
-
-
-def swin(block: type[nn.Module], downsample: type[nn.Module]) -> nn.Module:
-    return models.SwinTransformer([4, 4], 12, [1, 1], [2, 2], [2, 2], block=block, downsample_layer=downsample)
-
-
-def maxvit() -> nn.Module:
-    return models.MaxVit((56, 56), 8, 7, [8, 16], [1, 1], 4, 0.1)
-
-
-def resnet(**kwargs: Any) -> nn.Module:
-    return models.ResNet(models.resnet.Bottleneck, [1, 1, 1, 1], num_classes=3, **kwargs)
-
-
 def pyramid() -> nn.Module:
     """Return a small backbone of three levels."""
     levels = {"layer2": "0", "layer3": "1", "layer4": "2"}
@@ -86,30 +63,6 @@ def points() -> AnchorGenerator:
     return AnchorGenerator(((8,),) * 4, ((1.0,),) * 4)
 
 
-CLASSIFIERS: dict[str, tuple[Callable[[], nn.Module], int]] = {
-    "squeezenet": (partial(get_model, "squeezenet1_1"), 64),
-    "vgg": (vgg, 32),
-    "resnet": (resnet, 64),
-    "resnext": (partial(resnet, groups=2, width_per_group=4), 64),
-    "densenet": (densenet, 32),
-    "googlenet": (partial(get_model, "googlenet", init_weights=False), 64),
-    "inception": (partial(get_model, "inception_v3", init_weights=False), 75),
-    "shufflenet": (partial(get_model, "shufflenet_v2_x0_5"), 64),
-    "mobilenet_v2": (partial(get_model, "mobilenet_v2", width_mult=0.25), 64),
-    "mobilenet_v3": (partial(get_model, "mobilenet_v3_small"), 64),
-    "mnasnet": (partial(get_model, "mnasnet0_5"), 64),
-    "efficientnet": (partial(get_model, "efficientnet_b0"), 64),
-    "regnet": (partial(get_model, "regnet_y_400mf"), 64),
-    "convnext": (partial(models.ConvNeXt, [CNBlockConfig(8, 16, 1), CNBlockConfig(16, None, 1)]), 32),
-    "vit": (partial(models.VisionTransformer, 32, 8, 1, 2, 16, 16), 32),
-    "swin": (partial(swin, models.swin_transformer.SwinTransformerBlock, models.swin_transformer.PatchMerging), 32),
-    "swin_v2": (
-        partial(swin, models.swin_transformer.SwinTransformerBlockV2, models.swin_transformer.PatchMergingV2),
-        32,
-    ),
-    "maxvit": (maxvit, 56),
-}
-SLOW = {"googlenet", "inception"}
 SEGMENTERS = ["lraspp_mobilenet_v3_large", "deeplabv3_mobilenet_v3_large"]
 SMALL: dict[str, Any] = {"min_size": 64, "max_size": 64}
 FEW = {"box_detections_per_img": 4, "rpn_post_nms_top_n_test": 16}

@@ -1,5 +1,9 @@
-"""Plain networks of every family of torchvision pass as exported programs, and answer as before."""
+"""Plain networks of every family of torchvision pass as exported programs, and answer as before.
 
+Small ones in every run; those that people have, which take ten minutes, with ``make guards``.
+"""
+
+import os
 import warnings
 from pathlib import Path
 from typing import Any
@@ -11,6 +15,7 @@ from torch.utils import _pytree
 from torchvision.models import get_model, list_models
 
 from inference.guards.exported.program import load_checked_program
+from tests.unit.inference.guards.small_networks import CLASSIFIERS, SLOW
 from tests.unit.inference.seeded_networks import CPU
 
 _IMAGE, _LARGE = (2, 3, 64, 64), (2, 3, 224, 224)
@@ -79,16 +84,25 @@ def test_every_family_of_torchvision_is_here() -> None:
     assert families == {family_of(name) for name in FAMILIES} | _MEMBERS | _DETECTORS
 
 
-@pytest.mark.parametrize("name", FAMILIES)
-def test_a_plain_network_passes_and_answers_as_before(tmp_path: Path, name: str) -> None:
-    network, inputs = build(name), inputs_of(name)
+def assert_accepted_and_right(network: nn.Module, inputs: tuple[Tensor, ...], path: Path) -> None:
     dynamic = ({0: torch.export.Dim("batch", min=1, max=64)},) if inputs[0].shape[0] == 2 else None
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        program = torch.export.export(network, inputs, dynamic_shapes=dynamic)
-        torch.export.save(program, tmp_path / "model.pt2")
-    loaded = load_checked_program(tmp_path / "model.pt2", [f"image_{number}" for number in range(len(inputs))], CPU)
+        torch.export.save(torch.export.export(network, inputs, dynamic_shapes=dynamic), path)
+    loaded = load_checked_program(path, [f"image_{number}" for number in range(len(inputs))], CPU)
     with torch.no_grad():
         expected, answered = network(*inputs), loaded(*inputs)
     for left, right in zip(_pytree.tree_leaves(expected), _pytree.tree_leaves(answered), strict=True):
         assert torch.allclose(left, right, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", sorted(CLASSIFIERS.keys() - SLOW))
+def test_a_small_network_of_each_family_passes_and_answers_as_before(tmp_path: Path, name: str) -> None:
+    torch.manual_seed(0)
+    build_small, side = CLASSIFIERS[name]
+    assert_accepted_and_right(build_small().eval(), (torch.rand(2, 3, side, side),), tmp_path / "model.pt2")
+
+
+@pytest.mark.parametrize("name", FAMILIES if "ALL_NETWORKS" in os.environ else ["lraspp_mobilenet_v3_large"])
+def test_a_network_as_people_have_it_passes_and_answers_as_before(tmp_path: Path, name: str) -> None:
+    assert_accepted_and_right(build(name), inputs_of(name), tmp_path / "model.pt2")
