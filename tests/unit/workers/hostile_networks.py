@@ -24,13 +24,10 @@ PREPROCESSING: dict[str, Any] = {
 
 
 class Crashing(nn.Module):
-    """Writes to memory that is not its own: an operator for torch's own use, which checks nothing."""
+    """Divides an integer by zero, which the language leaves to the processor."""
 
     def forward(self, x: Tensor) -> Tensor:
-        values = torch.empty(0)
-        indices = torch.empty(0, dtype=torch.long)
-        torch._cummax_helper(x.flatten().repeat(100_000), values, indices, 0)
-        return x.flatten(1) + values.sum()
+        return x.flatten(1) + float(7 % (x.size(0) - x.size(0)))
 
 
 class Hanging(nn.Module):
