@@ -28,6 +28,7 @@ _NAMES = (
     *("/etc/passwd", "/etc/group"),
 )
 _AUTHORITIES = ("/etc/ssl/certs", "/etc/ssl/openssl.cnf", "/etc/ssl/cert.pem", "/etc/pki", "/etc/ca-certificates")
+_INSTALLED = ("site-packages", "dist-packages")
 _RESOLVER = Path("/etc/resolv.conf")
 _NULL_DEVICES = ("/dev/null", "/dev/zero", "/dev/full")
 _RANDOM = ("/dev/random", "/dev/urandom")
@@ -99,7 +100,7 @@ def _python() -> Iterator[Path]:
     yield from map(Path, {sys.prefix, sys.exec_prefix, sys.base_prefix, sys.base_exec_prefix})
     rooms = [Path(folder) for room in (config, contract, inference, store, workers) for folder in room.__path__]
     yield from rooms
-    checkouts = {room.parent for room in rooms}
+    checkouts = {room.parent for room in rooms if room.parent.name not in _INSTALLED}
     yield from (path for path in map(Path, sys.path) if path not in checkouts)
     yield from library_folders()
 

@@ -22,6 +22,7 @@ BAD_VALUES = [
     ("RECOQ_LOG_LEVEL", "loud"),
     ("RECOQ_DEVICE", "tpu"),
     ("RECOQ_DEVICE", "cpu0"),
+    ("RECOQ_SANDBOX", "maybe"),
     ("RECOQ_API_PROCESSES", "0"),
     ("RECOQ_MAX_BODY_BYTES", "-1"),
     ("RECOQ_CACHE_BYTES", "0"),
