@@ -26,7 +26,7 @@ def test_what_the_kernel_cannot_do_is_said() -> None:
 
 @pytest.mark.usefixtures("old_kernel")
 def test_where_confinement_is_required_a_process_does_not_start_without_it() -> None:
-    with pytest.raises(SandboxError, match="no Landlock.*RECOQ_SANDBOX is required"):
+    with pytest.raises(SandboxError, match=r"no Landlock.*RECOQ_SANDBOX is required"):
         confine(NOTHING, SandboxMode.REQUIRED)
 
 
