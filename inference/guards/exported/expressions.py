@@ -9,6 +9,7 @@ import re
 from functools import lru_cache
 
 from inference.errors import NetworkError
+from inference.guards.syntax_trees import parse_expression
 
 MAX_EXPRESSION_CHARACTERS = 10_000
 MAX_PRECISION_BITS = 1024
@@ -36,7 +37,7 @@ def is_expression(text: str) -> bool:
     if len(text) > MAX_EXPRESSION_CHARACTERS or not _CHARACTERS.fullmatch(text):
         return False
     try:
-        return _is_term(ast.parse(text, mode="eval").body)
+        return _is_term(parse_expression(text))
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return False
 

@@ -9,6 +9,7 @@ import ast
 import re
 
 from inference.errors import NetworkError
+from inference.guards.syntax_trees import parse_module
 
 # Comments are refused because torch reads those that begin with "type:". Strings have no prefix, no single quotes and
 # no neighbour that they would be joined with.
@@ -53,7 +54,7 @@ def parse(source: bytes, name: str) -> ast.Module:
             f"The TorchScript code holds {near!r} ({name[:80]}, line {line}), which torch does not write."
         )
     try:
-        return ast.parse(_NAMES_BUT_IN_PYTHON.sub(_as_name, source))
+        return parse_module(_NAMES_BUT_IN_PYTHON.sub(_as_name, source))
     except (SyntaxError, RecursionError, MemoryError, ValueError) as error:
         raise NetworkError(f"The TorchScript code in {name[:80]!r} cannot be parsed.") from error
 
