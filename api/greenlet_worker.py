@@ -28,6 +28,11 @@ class GreenletWorker(GeventWorker):  # type: ignore[misc]  # gunicorn has no typ
         self._clients: dict[gevent.Greenlet, socket.socket] = {}
         self._idle: set[socket.socket] = set()
 
+    def run(self) -> None:
+        """Serve until the end."""
+        self.wsgi.extensions[EXTENSION].clock.start()
+        super().run()
+
     def handle(self, listener: Any, client: Any, addr: Any) -> None:
         """Serve a connection until it ends."""
         client.settimeout(STALL_SECONDS)

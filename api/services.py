@@ -8,6 +8,7 @@ from typing import cast
 
 from flask import Flask, current_app
 
+from api.loop_clock import LoopClock
 from config.settings import Settings
 from store.accounts import Accounts
 from store.backlog import BacklogLimits
@@ -51,16 +52,19 @@ class Services:
     telemetry: Telemetry
     names: Names
     watch: TaskWatch
+    clock: LoopClock
 
     def close(self) -> None:
         """Close all connections."""
         self.watch.stop()
+        self.clock.stop()
         self.database.close()
 
 
 def open_services(settings: Settings) -> Services:
     """Return the services that ``settings`` describe; nothing connects before its first use."""
-    redis = connect(settings.redis_url)
+    clock = LoopClock()
+    redis = connect(settings.redis_url, clock)
     stamp = RegistryStamp(redis)
     database = Database(settings.database_url, MOST_SQL_CONNECTIONS, stamp.renew)
     versions = Versions(database)
@@ -82,6 +86,7 @@ def open_services(settings: Settings) -> Services:
         telemetry=telemetry,
         names=Names(database),
         watch=TaskWatch(redis),
+        clock=clock,
     )
 
 

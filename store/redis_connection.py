@@ -23,6 +23,7 @@ PROBE_SECONDS = 3.0  # then one caller tries, and the others wait for what it fi
 SLOW_SECONDS = 1.0  # who is not to wait for more than 3 s in all, and has waited for so long, asks no more
 
 T = TypeVar("T")
+Clock = Callable[[], float]
 
 
 _waited: ContextVar[list[float] | None] = ContextVar("waited", default=None)
@@ -48,8 +49,9 @@ class FailFast(Retry):
     server is not: without this, every thread would wait for its own time-out, and requests for the threads.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Clock) -> None:
         super().__init__(NoBackoff(), 1, (redis.ConnectionError,))
+        self._clock = clock
         self._circuit = Circuit(AWAY_SECONDS, PROBE_SECONDS)
         self._thread = threading.local()
 
@@ -66,11 +68,12 @@ class FailFast(Retry):
         if waited is not None and sum(waited) > SLOW_SECONDS:
             raise redis.ConnectionError("Redis is too slow to be asked once more.")
         self._thread.inside = True
-        start = monotonic()
+        start = self._clock()
         try:
             result = super().call_with_retry(do, fail, *args, **kwargs)
         except redis.TimeoutError:
-            self._circuit.found(away=True)
+            # If this process was busy for most of the time, Redis may have answered long ago.
+            self._circuit.found(away=self._clock() - start > SOCKET_TIMEOUT_SECONDS / 2)
             raise
         except redis.RedisError:
             self._circuit.found(away=False)
@@ -78,7 +81,7 @@ class FailFast(Retry):
         finally:
             self._thread.inside = False
             if waited is not None:
-                waited.append(monotonic() - start)
+                waited.append(self._clock() - start)
         self._circuit.found(away=False)
         return result
 
@@ -110,10 +113,11 @@ class _UnixConnection(_Unprobed, redis.UnixDomainSocketConnection):
 CONNECTIONS = {"redis": _Connection, "rediss": _SSLConnection, "unix": _UnixConnection}
 
 
-def connect(url: str) -> redis.Redis:
+def connect(url: str, clock: Clock = monotonic) -> redis.Redis:
     """Return a client of the Redis at ``url``; safe to share between threads, connects at first use.
 
-    When all connections are in use, a command waits for its turn.
+    When all connections are in use, a command waits for its turn. By the seconds of ``clock`` it is judged whether
+    Redis is slow.
     """
     pool = redis.BlockingConnectionPool.from_url(
         url,
@@ -122,7 +126,7 @@ def connect(url: str) -> redis.Redis:
         timeout=TURN_SECONDS,
         socket_timeout=SOCKET_TIMEOUT_SECONDS,
         socket_connect_timeout=SOCKET_TIMEOUT_SECONDS,
-        retry=FailFast(),
+        retry=FailFast(clock),
     )
     return redis.Redis.from_pool(pool)
 
