@@ -1,6 +1,12 @@
-"""One running service for all integration tests: Redis, API and worker as ``recoq up`` starts them."""
+"""One running service for all integration tests: Redis, API and worker as ``recoq up`` starts them.
 
+A test that needs a service of its own starts it in a copy of a data folder in which the demo models are deployed
+already, which spares their deployment.
+"""
+
+import shutil
 from collections.abc import Iterator
+from pathlib import Path
 
 import httpx
 import pytest
@@ -9,8 +15,24 @@ from tests.service import Service, running_service
 
 
 @pytest.fixture(scope="session")
-def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    with running_service(tmp_path_factory.mktemp("service") / "data") as service:
+def deployed_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data folder in which a service deployed the demo models before it stopped; to be copied, not used."""
+    folder = tmp_path_factory.mktemp("deployed") / "data"
+    with running_service(folder):
+        pass
+    return folder
+
+
+@pytest.fixture
+def data_folder(deployed_folder: Path, tmp_path: Path) -> Path:
+    """A data folder for this test alone, with the demo models."""
+    return shutil.copytree(deployed_folder, tmp_path / "data")
+
+
+@pytest.fixture(scope="session")
+def service(deployed_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    folder = tmp_path_factory.mktemp("service") / "data"
+    with running_service(shutil.copytree(deployed_folder, folder)) as service:
         yield service
 
 

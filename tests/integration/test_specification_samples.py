@@ -62,10 +62,10 @@ def blocks() -> list[Block]:
 
 
 @pytest.fixture(scope="module")
-def new_service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+def new_service(deployed_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     """A service of these tests alone: in a new one it is known which IDs come next."""
-    folder = tmp_path_factory.mktemp("samples")
-    with running_service(folder / "data", RECOQ_API_PROCESSES="1") as service:
+    folder = shutil.copytree(deployed_folder, tmp_path_factory.mktemp("samples") / "data")
+    with running_service(folder, RECOQ_API_PROCESSES="1") as service:
         publish = [sys.executable, "-m", "cli", "publish", str(MODELS_FOLDER / "shapes-v1"), "--slug", PUBLIC_ID]
         subprocess.run(publish, env=service_environment(service.data_folder), check=True, capture_output=True)
         create_spec_and_version(service)

@@ -81,8 +81,8 @@ def test_state_survives_a_restart_and_pending_work_goes_on(tmp_path: Path) -> No
     assert log.count("is unchanged") == 2
 
 
-def test_killed_children_are_started_again_and_said_so(tmp_path: Path) -> None:
-    with running_service(tmp_path / "data") as service, client_of(service) as http:
+def test_killed_children_are_started_again_and_said_so(data_folder: Path) -> None:
+    with running_service(data_folder) as service, client_of(service) as http:
         for words in ("workers", "-m api", "redis-server"):
             victim = child(service, words)
             victim.kill()
@@ -98,8 +98,8 @@ def test_killed_children_are_started_again_and_said_so(tmp_path: Path) -> None:
         wait_until(answers)
 
 
-def test_worker_outlives_the_death_of_redis_and_goes_on(tmp_path: Path) -> None:
-    with running_service(tmp_path / "data") as service, client_of(service) as http:
+def test_worker_outlives_the_death_of_redis_and_goes_on(data_folder: Path) -> None:
+    with running_service(data_folder) as service, client_of(service) as http:
         worker = child(service, "workers")
         for _ in range(3):
             accepted = [recognise(http).json()["task_id"] for _ in range(20)]
@@ -117,8 +117,8 @@ def _has_ended(http: httpx.Client, task_id: str) -> bool:
     return response.status_code == 200 and response.json()["status"] != "pending"
 
 
-def test_interrupt_stops_everything(tmp_path: Path) -> None:
-    with running_service(tmp_path / "data") as service:
+def test_interrupt_stops_everything(data_folder: Path) -> None:
+    with running_service(data_folder) as service:
         family = psutil.Process(service.process.pid).children(recursive=True)
         assert len(family) >= 3
         os.kill(service.process.pid, signal.SIGINT)
