@@ -15,8 +15,8 @@ import orjson
 from redis import Redis
 
 from config.queues import TaskKind
-from store.backlog import UNLIMITED, Backlog, BacklogLimits
-from store.errors import Conflict, NotFound, Outdated, StoreError, Unavailable
+from store.backlog import MEMORY, UNLIMITED, Backlog, BacklogLimits
+from store.errors import Conflict, LedgerFull, NotFound, Outdated, StoreError, Unavailable
 from store.ledger_calls import claim_call, finish_call, submit_call
 from store.ledger_scripts import ledger_script
 from store.redis_connection import redis_errors_as_unavailable
@@ -113,8 +113,11 @@ class TaskLedger:
         """
         for account_id in {each.account_id for each in new}:
             self._backlog.check_memory(account_id)
-        with redis_errors_as_unavailable():
-            answers = self._submit.run_many([submit_call(each, self._limits, self._ttl) for each in new])
+        try:
+            with redis_errors_as_unavailable():
+                answers = self._submit.run_many([submit_call(each, self._limits, self._ttl) for each in new])
+        except LedgerFull as error:  # since it was asked
+            raise self._backlog.refusal(MEMORY, new[0].account_id) from error
         outcomes = [self._outcome(each, *answer) for each, answer in zip(new, answers, strict=True)]
         for each, outcome in zip(new, outcomes, strict=True):
             if each.ended_with is not None and isinstance(outcome, Acceptance) and outcome.is_new:
