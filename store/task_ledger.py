@@ -15,8 +15,9 @@ import orjson
 from redis import Redis
 
 from config.queues import TaskKind
+from store.availability.ledger_probe import LedgerProbe
 from store.backlog import MEMORY, UNLIMITED, Backlog, BacklogLimits
-from store.errors import Conflict, LedgerFull, NotFound, Outdated, StoreError, Unavailable
+from store.errors import Conflict, LedgerFull, NotFound, Outdated, StoreError
 from store.ledger_calls import claim_call, finish_call, submit_call
 from store.ledger_scripts import ledger_script
 from store.redis_connection import redis_errors_as_unavailable
@@ -35,7 +36,6 @@ from store.task_records import CANCELLED, OVERDUE, Acceptance, ClaimedTask, Endi
 from store.telemetry.telemetry import Telemetry
 
 MOST_OVERDUE_AT_ONCE = 1000
-KEEPING_POLICY = "noeviction"
 
 
 class AttemptsExhausted(Exception):
@@ -51,13 +51,14 @@ class LastAttempt(Exception):
 
 
 class TaskLedger:
-    """All that is known of tasks; safe to share between threads."""
+    """All that is known of tasks; safe to share between threads. ``probe`` tells whether it would accept one."""
 
     def __init__(
         self, redis: Redis, task_ttl_seconds: int, limits: BacklogLimits = UNLIMITED, telemetry: Telemetry | None = None
     ) -> None:
         self._redis = redis
         self._telemetry = telemetry
+        self.probe = LedgerProbe(redis)
         self._backlog = Backlog(redis)
         self._limits = limits.as_json()
         self._ttl = task_ttl_seconds
@@ -71,16 +72,6 @@ class TaskLedger:
         self._find_overdue = ledger_script(redis, "clock", "find_overdue")
         self._postpone = ledger_script(redis, "when_full", "postpone")
         self._count_attempt = ledger_script(redis, "when_full", "count_attempt")
-
-    def check(self) -> None:
-        """Raise ``Unavailable`` unless Redis answers, and will keep what it is told."""
-        with redis_errors_as_unavailable():
-            memory = self._redis.info("memory")
-        if memory["maxmemory"] and memory["maxmemory_policy"] != KEEPING_POLICY:
-            raise Unavailable(
-                f"Redis may drop tasks that were accepted: set its maxmemory-policy to {KEEPING_POLICY} instead of "
-                f"{memory['maxmemory_policy']}."
-            )
 
     # For the API: accept and read.
 
