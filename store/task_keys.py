@@ -19,4 +19,5 @@ WEBHOOKS_CHANNEL = "recoq:webhooks-due"  # the ids of tasks that end and whose w
 ENDED_PREFIX = "recoq:ended:"  # + watch: channel, the ids of tasks that end and that its process waits for
 REGISTRY_STAMP_KEY = "recoq:registry-stamp"  # another one after every change that the API makes in the database
 PROBE_KEY = "recoq:probe"  # what readiness writes; it expires
-COUNTER_KEY = "recoq:counter"  # the latest ID
+EPOCH_KEY = "recoq:epoch"  # hash: token of the ledger's epoch, and by process the highest ID that it has given out
+COUNTER_KEY = "recoq:counter"  # at or above the highest ID
