@@ -17,6 +17,7 @@ from api.errors import register_error_handler
 from api.hosts import require_hosts
 from api.ids import route_ids
 from api.openapi import serve_document, start_document
+from api.readiness import attach_readiness
 from api.request_figures import count_requests
 from api.routes.accounts import accounts
 from api.routes.health import health
@@ -77,7 +78,9 @@ def create_app(settings: Settings, services: Services | None = None) -> Flask:
     app.url_map.strict_slashes = False
     app.url_map.merge_slashes = False
     route_ids(app)
-    attach(app, services or open_services(settings))
+    services = services or open_services(settings)
+    attach(app, services)
+    attach_readiness(app, services)
     count_requests(app)
     require_hosts(app)
     app.before_request(bound_waits)

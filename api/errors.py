@@ -14,6 +14,7 @@ from flask import Flask, Response, request
 from marshmallow import ValidationError
 from werkzeug.exceptions import ClientDisconnected, HTTPException, RequestEntityTooLarge, RequestTimeout
 
+from store.availability.outages import note
 from store.errors import (
     Conflict,
     InvalidReference,
@@ -163,10 +164,12 @@ def _answer_request_error(error: RequestError) -> Response:
 def _answer_store_error(error: StoreError) -> Response:
     if isinstance(error, InvalidReference):
         return _answer_request_error(invalid_fields({error.field: [str(error)]}))
-    status = STATUS_OF_STORE_ERROR.get(type(error))
+    status = next((STATUS_OF_STORE_ERROR[kind] for kind in type(error).mro() if kind in STATUS_OF_STORE_ERROR), None)
     if status is None:
         return _answer_unexpected(error)
-    if status >= 500:
+    if isinstance(error, Unavailable):
+        note(error)  # not a line for each request
+    elif status >= 500:
         log.error("%s: %s", request_line(), error)
     response = error_response(status, str(error))
     if status in (429, 503):

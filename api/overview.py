@@ -10,6 +10,7 @@ from typing import Any
 
 from api.figures import Figures, history_answer, new_network_row
 from store.names import Names, NetworkName
+from store.task_ids.epoch_records import LedgerLoss
 from store.task_json import iso_date
 from store.telemetry.heartbeats import Heartbeat
 from store.telemetry.history import BUCKET_SECONDS
@@ -48,6 +49,14 @@ def overview(telemetry: Telemetry, names: Names, account_id: int | None, minutes
         "errors": _error_answers(errors, networks, names, account_id),
         "history": history_answer(buckets),
     }
+
+
+def loss_answers(losses: Iterable[LedgerLoss]) -> list[JsonObject]:
+    """Return what the ledger has lost, which concerns all accounts."""
+    return [
+        {"kind": each.kind.value, "date": iso_date(each.date), "last_id": str(each.last_id), "tasks": each.tasks}
+        for each in losses
+    ]
 
 
 def _network_rows(figures: Figures, pending: Iterable[Pending]) -> dict[int, JsonObject]:

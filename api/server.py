@@ -18,6 +18,7 @@ from api.services import open_services
 from config.settings import Settings
 from store.deadlines import DeadlineKeeper
 from store.file_sweeper import FileSweeper
+from store.task_ids.keeper import EpochKeeper
 from store.telemetry.reporter import Reporter
 
 # A thousand task IDs in one query fit in this; gunicorn's own bound is 8190 bytes, or none at all.
@@ -46,8 +47,10 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
         if not self._settings.weights_url.startswith("file:"):
             run_object_stores_natively()
         services = open_services(self._settings)
+        services.ledger.probe.warn_of_dropping()
         Reporter(services.telemetry).start()
         DeadlineKeeper(services.ledger).start()
+        EpochKeeper(services.ids).start()
         FileSweeper(services.weights).start()
         return create_app(self._settings, services)
 

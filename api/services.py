@@ -22,6 +22,7 @@ from store.registry_stamp import RegistryStamp
 from store.request_rates import RequestRates
 from store.specs import Specs
 from store.targets import Targets
+from store.task_ids.task_ids import TaskIds
 from store.task_ledger import TaskLedger
 from store.task_queue import TaskQueue
 from store.task_watch import TaskWatch
@@ -30,6 +31,7 @@ from store.versions import Versions
 from store.weights import WeightStore
 
 EXTENSION = "recoq"
+MOST_ID_CONNECTIONS = 2
 MOST_SQL_CONNECTIONS = 16  # for all clients of a process, who take turns: PostgreSQL allows 100 in all by default
 
 
@@ -46,6 +48,7 @@ class Services:
     accounts: Accounts
     weights: NetworkFiles
     ledger: TaskLedger
+    ids: TaskIds
     queue: TaskQueue
     drain: Drain
     rates: RequestRates
@@ -58,6 +61,7 @@ class Services:
         """Close all connections."""
         self.watch.stop()
         self.clock.stop()
+        self.ids.close()
         self.database.close()
 
 
@@ -69,7 +73,9 @@ def open_services(settings: Settings) -> Services:
     database = Database(settings.database_url, MOST_SQL_CONNECTIONS, stamp.renew)
     versions = Versions(database)
     telemetry = Telemetry(redis)
-    ledger = TaskLedger(redis, settings.task_ttl_seconds, BacklogLimits.of(settings), telemetry)
+    durable = Database(settings.database_url, MOST_ID_CONNECTIONS, durable=True)
+    ids = TaskIds(durable, redis, telemetry.tally)
+    ledger = TaskLedger(redis, settings.task_ttl_seconds, BacklogLimits.of(settings), telemetry, ids)
     return Services(
         settings=settings,
         database=database,
@@ -80,6 +86,7 @@ def open_services(settings: Settings) -> Services:
         accounts=Accounts(database),
         weights=NetworkFiles(database, WeightStore.of(settings)),
         ledger=ledger,
+        ids=ids,
         queue=TaskQueue(redis, ledger, telemetry.tally),
         drain=Drain(redis),
         rates=RequestRates(redis, settings.max_requests_per_second),

@@ -55,7 +55,7 @@ class PublicNetworks:
 
     def _create(self, slug: str) -> NetworkRecord:
         services, model = self._services, self._model
-        services.ledger.check()  # nothing could deploy it: known before gigabytes are copied
+        services.ledger.probe.check()  # nothing could deploy it: known before gigabytes are copied
         with ExitStack() as stack:
             parts = [(name, stack.enter_context((model.path / name).open("rb"))) for name in model.files]
             weights_key, files = services.weights.save(parts, services.settings.max_upload_bytes)

@@ -14,7 +14,8 @@ from time import monotonic
 
 FIRST_DELAY_SECONDS = 1.0
 LONGEST_DELAY_SECONDS = 30.0
-SETTLED_SECONDS = 60.0  # a child that lived this long is restarted without delay growth
+SETTLED_SECONDS = 10.0  # after its last death, a child that has lived since is restarted without delay growth
+LIVED_SECONDS = 5.0  # at least: one that waits long for its restart has not lived for long
 POLL_SECONDS = 0.1
 
 PR_SET_PDEATHSIG = 1  # linux/prctl.h
@@ -38,7 +39,13 @@ class _Child:
     process: "subprocess.Popen[bytes]"
     started_at: float
     delay_seconds: float
+    died_at: float | None = None
     restart_at: float | None = None
+
+    def has_settled(self, now: float) -> bool:
+        """Tell whether it was healthy for long enough that its death has nothing to do with the one before."""
+        since_death = now - (self.started_at if self.died_at is None else self.died_at)
+        return since_death >= SETTLED_SECONDS and now - self.started_at >= LIVED_SECONDS
 
 
 class Supervisor:
@@ -87,10 +94,10 @@ class Supervisor:
             return
         now = monotonic()
         if child.restart_at is None:
-            if now - child.started_at > SETTLED_SECONDS:
+            if child.has_settled(now):
                 child.delay_seconds = FIRST_DELAY_SECONDS
             self._say(f"{child.spec.name} died ({_reason(status)}). It starts again in {child.delay_seconds:.0f} s.")
-            child.restart_at = now + child.delay_seconds
+            child.died_at, child.restart_at = now, now + child.delay_seconds
             child.delay_seconds = min(2 * child.delay_seconds, LONGEST_DELAY_SECONDS)
         elif now >= child.restart_at:
             child.process, child.started_at, child.restart_at = _spawn(child.spec), now, None

@@ -48,6 +48,7 @@ def celery_options(settings: Settings) -> dict[str, Any]:
         "accept_content": ["json"],
         # The ledger's lease, not the message, says who runs a task: a message may be forgotten once it is read.
         "task_acks_late": False,
+        "worker_cancel_long_running_tasks_on_connection_loss": True,  # of which there are none: no acks are late
         "worker_prefetch_multiplier": 1,
         "worker_enable_remote_control": False,
         "worker_send_task_events": False,

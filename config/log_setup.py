@@ -6,7 +6,10 @@ import sys
 LOG_FORMAT = "%(asctime)s %(levelname)s %(process)d %(name)s: %(message)s"
 
 # These log each request or connection at INFO, with URLs that may hold secrets.
-CHATTY_LOGGERS = ("httpx", "httpcore", "celery.worker.strategy", "celery.app.trace")
+CHATTY_LOGGERS = (
+    *("httpx", "httpcore", "celery.worker.strategy", "celery.app.trace"),
+    *("celery.worker.consumer.connection", "celery.worker.consumer.consumer"),  # also at each new connection
+)
 
 
 def set_up_logging(level: str) -> None:

@@ -63,17 +63,23 @@ def _tell_nobody() -> None:
 class Database:
     """A pool of connections to one SQL database; safe to share between threads, connects at first use.
 
-    ``on_change`` is called when changes have been committed.
+    ``on_change`` is called when changes have been committed. What is committed to a ``durable`` one survives a loss of
+    power; without that, SQLite may forget the last seconds, and stays consistent.
 
     Raises:
         StoreError: if the URL cannot be used, or its driver is not installed.
     """
 
     def __init__(
-        self, url: str, most_connections: int = MOST_CONNECTIONS, on_change: Callable[[], None] = _tell_nobody
+        self,
+        url: str,
+        most_connections: int = MOST_CONNECTIONS,
+        on_change: Callable[[], None] = _tell_nobody,
+        *,
+        durable: bool = False,
     ) -> None:
         self._on_change = on_change
-        self._engine = make_engine(url, most_connections, answer_seconds=ANSWER_SECONDS)
+        self._engine = make_engine(url, most_connections, answer_seconds=ANSWER_SECONDS, durable=durable)
         self._circuit = Circuit(AWAY_SECONDS, PROBE_SECONDS)
         # Single statements need no transaction of their own: without one, a read is a single round trip.
         if self._engine.dialect.name == "sqlite":
@@ -160,11 +166,12 @@ def make_engine(
     *,
     foreign_keys: bool = True,
     answer_seconds: float | None = None,
+    durable: bool = False,
 ) -> Engine:
     """Return an engine for the database at ``url``.
 
-    With ``foreign_keys`` off, SQLite does not enforce them. With ``answer_seconds``, a statement that PostgreSQL has
-    not answered in that time fails.
+    With ``foreign_keys`` off, SQLite does not enforce them; if it is ``durable``, it waits for the disk. With
+    ``answer_seconds``, a statement that PostgreSQL has not answered in that time fails.
 
     Raises:
         StoreError: if the URL cannot be used, or its driver is not installed.
@@ -172,7 +179,7 @@ def make_engine(
     try:
         parsed = make_url(url)
         if parsed.get_backend_name() == "sqlite":
-            return _sqlite_engine(parsed, foreign_keys=foreign_keys)
+            return _sqlite_engine(parsed, foreign_keys=foreign_keys, durable=durable)
         if parsed.get_backend_name() != "postgresql":
             raise ArgumentError("not a supported database")
         from store.postgres import postgres_engine  # noqa: PLC0415 - needs a driver that is an extra
@@ -194,7 +201,7 @@ def _to_json(value: object) -> str:
         raise InvalidValue(UNFIT) from error
 
 
-def _sqlite_engine(url: URL, *, foreign_keys: bool) -> Engine:
+def _sqlite_engine(url: URL, *, foreign_keys: bool, durable: bool) -> Engine:
     if url.database in (None, "", ":memory:"):
         raise StoreError("An SQLite database must be a file, because several processes share it.")
     engine = create_engine(
@@ -206,7 +213,7 @@ def _sqlite_engine(url: URL, *, foreign_keys: bool) -> Engine:
         connection.isolation_level = None
         connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MILLISECONDS}")
         connection.execute(f"PRAGMA foreign_keys = {'ON' if foreign_keys else 'OFF'}")
-        connection.execute("PRAGMA synchronous = NORMAL")
+        connection.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
 
     def begin(connection: Connection) -> None:
         # A transaction that reads first and then writes would fail at once, without a wait, when another wrote

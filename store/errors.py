@@ -37,7 +37,28 @@ class InvalidValue(StoreError, ValueError):
 
 
 class Unavailable(StoreError):
-    """A backing service (SQL, Redis, the weights) is away; the message names the service only."""
+    """A backing service is away; the message names it and its state.
+
+    ``noted`` is set when the log has it (``store.availability.outages``).
+    """
+
+    noted = False
+
+
+class LedgerAway(Unavailable):
+    """Redis is away, in whatever state: every process waits for it and continues."""
+
+
+class LedgerFull(Unavailable):
+    """Redis has no memory for what was to be written. New tasks are refused; those that it has end and make room."""
+
+
+class DatabaseAway(Unavailable):
+    """The SQL database is away, in whatever state."""
+
+
+class WeightsAway(Unavailable):
+    """The place of the weights is away, in whatever state."""
 
 
 class TryLater(StoreError):

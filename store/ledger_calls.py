@@ -6,11 +6,13 @@ from typing import Any
 import orjson
 
 from store.ledger_scripts import Call
+from store.task_ids.issue import Issue
 from store.task_keys import (
     BACKLOG_KEY,
     COUNTER_KEY,
     DEADLINES_KEY,
     DRAINED_PREFIX,
+    EPOCH_KEY,
     IDEMPOTENCY_PREFIX,
     INPUTS_PREFIX,
     LEASES_KEY,
@@ -29,23 +31,23 @@ REMEMBERED_SECONDS = 24 * 3600  # for so long an idempotency key means the same 
 WEBHOOK_TTL_SECONDS = 25 * 3600  # an hour more than deliveries are tried, so that it can be seen how they went
 
 
-def submit_call(new: NewTask, limits: bytes, ttl_seconds: int) -> Call:
-    """Return the call of ``submit.lua`` that accepts a task within ``limits`` (JSON).
+def submit_call(new: NewTask, limits: bytes, ttl_seconds: int, issue: Issue | None = None) -> Call:
+    """Return the call of ``submit.lua`` that accepts a task within ``limits`` (JSON), with an ID if it is given one.
 
     The record of one that has ended is kept for ``ttl_seconds``, and no input of it is staged.
     """
     keys = [COUNTER_KEY, WAITING_PREFIX + new.queue, BACKLOG_KEY, PENDING_NETWORKS_KEY, new.queue]
-    keys += [DEADLINES_KEY, REGISTRY_STAMP_KEY, WEBHOOKS_KEY]
+    keys += [DEADLINES_KEY, REGISTRY_STAMP_KEY, WEBHOOKS_KEY, EPOCH_KEY]
     arguments: list[Any] = [TASK_PREFIX, INPUTS_PREFIX, new.account_id, new.kind.value, new.queue]
     arguments += [orjson.dumps(new.request), new.request.get("version_id", ""), limits]
     arguments += [new.network_id, PENDING_PREFIX]
     arguments += [message_template(new.kind, new.queue), ID_PLACEHOLDER, TAG_PLACEHOLDER]
-    return keys, [*arguments, orjson.dumps(_options(new, ttl_seconds)), *(() if new.ended_with else new.inputs)]
+    return keys, [*arguments, orjson.dumps(_options(new, ttl_seconds, issue)), *(() if new.ended_with else new.inputs)]
 
 
-def _options(new: NewTask, ttl_seconds: int) -> dict[str, Any]:
-    """Return what most tasks do not have."""
-    options: dict[str, Any] = {}
+def _options(new: NewTask, ttl_seconds: int, issue: Issue | None) -> dict[str, Any]:
+    """Return what not all tasks have."""
+    options: dict[str, Any] = {} if issue is None else {"issue": issue.as_option()}
     if new.ended_with is not None:
         options["ended"] = {
             "error": new.ended_with,

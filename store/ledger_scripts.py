@@ -8,6 +8,8 @@ from redis import Redis
 from redis.commands.core import Script
 from redis.exceptions import NoScriptError
 
+from store.availability.redis_states import is_replaced
+
 Call = tuple[Sequence[Any], Sequence[Any]]
 """The keys and the arguments of one call."""
 
@@ -35,8 +37,14 @@ class LedgerScript(Script):
                 answers[index] = answer
         for answer in answers:
             if isinstance(answer, Exception):
+                self._leave_replaced_server(answer)
                 raise answer
         return answers
+
+    def _leave_replaced_server(self, error: Exception) -> None:
+        """Connect anew if another server may have taken over, as single commands do (``redis_connection.FailFast``)."""
+        if is_replaced(error):
+            self._redis.connection_pool.disconnect(inuse_connections=False)
 
     def _run_each(self, calls: Sequence[Call]) -> list[Any]:
         with self._redis.pipeline(transaction=False) as pipeline:

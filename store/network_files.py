@@ -57,6 +57,14 @@ class NetworkFiles:
         with self._database.session() as session:
             session.execute(delete(UnnamedWeights).where(UnnamedWeights.key == key))
 
+    def check(self) -> None:
+        """Return if files can be stored and read.
+
+        Raises:
+            Unavailable: if they cannot.
+        """
+        self._weights.check()
+
     def _renew(self, key: str) -> None:
         """Give the network another day to be made, unless the upload took so long that it counted as abandoned."""
         renewed = (

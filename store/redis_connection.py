@@ -12,8 +12,10 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from store.availability.outages import answered, note
+from store.availability.redis_states import NoAnswer, is_replaced, ledger_away
 from store.circuit import Circuit
-from store.errors import Unavailable
+from store.errors import LedgerAway
 
 SOCKET_TIMEOUT_SECONDS = 2.0
 MOST_CONNECTIONS = 64  # above the threads of a worker, far below the clients of an API process
@@ -63,10 +65,10 @@ class FailFast(Retry):
         if getattr(self._thread, "inside", False):  # a command that connects first
             return super().call_with_retry(do, fail, *args, **kwargs)
         if not self._circuit.allows():
-            raise redis.ConnectionError("Redis did not answer a moment ago.")
+            raise NoAnswer("Redis did not answer a moment ago.")
         waited = _waited.get()
         if waited is not None and sum(waited) > SLOW_SECONDS:
-            raise redis.ConnectionError("Redis is too slow to be asked once more.")
+            raise NoAnswer("Redis is too slow to be asked once more.")
         self._thread.inside = True
         start = self._clock()
         try:
@@ -75,8 +77,10 @@ class FailFast(Retry):
             # If this process was busy for most of the time, Redis may have answered long ago.
             self._circuit.found(away=self._clock() - start > SOCKET_TIMEOUT_SECONDS / 2)
             raise
-        except redis.RedisError:
+        except redis.RedisError as error:
             self._circuit.found(away=False)
+            if is_replaced(error):  # the connection is closed, and the next one goes to where its name leads by then
+                fail(error, 1) if kwargs.get("with_failure_count") else fail(error)
             raise
         finally:
             self._thread.inside = False
@@ -133,8 +137,17 @@ def connect(url: str, clock: Clock = monotonic) -> redis.Redis:
 
 @contextmanager
 def redis_errors_as_unavailable() -> Iterator[None]:
-    """Turn Redis being away, frozen, loading or full into the store's own error."""
+    """Turn whatever is wrong with Redis into the store's own error, and note it for the operator.
+
+    Raises:
+        LedgerAway: if Redis is away, in whatever state.
+        LedgerFull: if it has no memory for what was to be written.
+    """
     try:
         yield
     except redis.RedisError as error:
-        raise Unavailable("The task queue is not reachable.") from error
+        away = ledger_away(error)
+        away.__cause__ = error
+        note(away)
+        raise away from error
+    answered(LedgerAway)

@@ -16,6 +16,7 @@ from store.records import StoredFile
 from store.weight_copies import WeightCopies
 from store.weight_places import closing_quietly, damaged, errors_of_storage, missing
 
+PROBE = ".probe"
 COPY_BYTES = 1024 * 1024
 
 
@@ -75,6 +76,11 @@ class RemotePlace:
         self._copies.drop(key)
         with errors_of_storage(Exception):
             self._remove_objects(key)
+
+    def check(self) -> None:
+        """Ask for an object that is not there, which takes the rights to read and to list."""
+        with errors_of_storage(Exception), suppress(FileNotFoundError):
+            self._files.info(f"{self._root}/{PROBE}")
 
     def _remove_objects(self, key: str) -> None:
         with suppress(FileNotFoundError):

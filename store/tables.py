@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 
 from sqlalchemy import (
     JSON,
+    BigInteger,
     CheckConstraint,
     DateTime,
     Dialect,
@@ -180,3 +181,31 @@ class Version(Table):
     post_processings: Mapped[list[dict[str, Any]]]
     create_date: Mapped[datetime]
     update_date: Mapped[datetime]
+
+
+class TaskIdMark(Table):
+    """One row: up to which ID blocks of task IDs are reserved."""
+
+    __tablename__ = "task_ids"
+
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    high_water: Mapped[int] = mapped_column(BigInteger)
+
+
+class LedgerEpoch(Table):
+    """A life of the task ledger in Redis, and what ended the one before, if it was lost.
+
+    ``noted_id`` is the last ID of the latest block that the ledger was told of, 0 as long as there is none.
+    ``lost_tasks`` is how many tasks of the epoch before had not ended, if that is known.
+    """
+
+    __tablename__ = "ledger_epochs"
+    __table_args__ = (NEVER_REUSE_IDS,)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    token: Mapped[str] = mapped_column(String(32), unique=True)
+    date: Mapped[datetime] = mapped_column(default=now)
+    first_id: Mapped[int] = mapped_column(BigInteger)
+    noted_id: Mapped[int] = mapped_column(BigInteger)
+    loss: Mapped[str | None] = mapped_column(String(16))
+    lost_tasks: Mapped[int | None]

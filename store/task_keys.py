@@ -18,4 +18,6 @@ WEBHOOK_SENDERS_KEY = "recoq:webhook-senders"  # processes that send them, with 
 WEBHOOKS_CHANNEL = "recoq:webhooks-due"  # the ids of tasks that end and whose webhook is due
 ENDED_PREFIX = "recoq:ended:"  # + watch: channel, the ids of tasks that end and that its process waits for
 REGISTRY_STAMP_KEY = "recoq:registry-stamp"  # another one after every change that the API makes in the database
-COUNTER_KEY = "recoq:counter"  # the latest ID
+PROBE_KEY = "recoq:probe"  # what readiness writes; it expires
+EPOCH_KEY = "recoq:epoch"  # hash: token of the ledger's epoch, and by process the highest ID that it has given out
+COUNTER_KEY = "recoq:counter"  # at or above the highest ID

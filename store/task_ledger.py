@@ -15,11 +15,15 @@ import orjson
 from redis import Redis
 
 from config.queues import TaskKind
-from store.backlog import UNLIMITED, Backlog, BacklogLimits
-from store.errors import Conflict, NotFound, Outdated, StoreError, Unavailable
+from store.availability.ledger_probe import LedgerProbe
+from store.backlog import MEMORY, UNLIMITED, Backlog, BacklogLimits
+from store.errors import Conflict, LedgerFull, NotFound, Outdated, StoreError
 from store.ledger_calls import claim_call, finish_call, submit_call
 from store.ledger_scripts import ledger_script
 from store.redis_connection import redis_errors_as_unavailable
+from store.task_ids.issue import Issue
+from store.task_ids.losses import UNKNOWN
+from store.task_ids.task_ids import TaskIds
 from store.task_keys import (
     BACKLOG_KEY,
     DEADLINES_KEY,
@@ -35,7 +39,6 @@ from store.task_records import CANCELLED, OVERDUE, Acceptance, ClaimedTask, Endi
 from store.telemetry.telemetry import Telemetry
 
 MOST_OVERDUE_AT_ONCE = 1000
-KEEPING_POLICY = "noeviction"
 
 
 class AttemptsExhausted(Exception):
@@ -51,18 +54,26 @@ class LastAttempt(Exception):
 
 
 class TaskLedger:
-    """All that is known of tasks; safe to share between threads."""
+    """All that is known of tasks; safe to share between threads. ``probe`` tells whether it would accept one."""
 
     def __init__(
-        self, redis: Redis, task_ttl_seconds: int, limits: BacklogLimits = UNLIMITED, telemetry: Telemetry | None = None
+        self,
+        redis: Redis,
+        task_ttl_seconds: int,
+        limits: BacklogLimits = UNLIMITED,
+        telemetry: Telemetry | None = None,
+        ids: TaskIds | None = None,
     ) -> None:
+        """Without ``ids``, new tasks are counted in Redis alone, which is for those who accept none that must last."""
         self._redis = redis
+        self._ids = ids
         self._telemetry = telemetry
+        self.probe = LedgerProbe(redis)
         self._backlog = Backlog(redis)
         self._limits = limits.as_json()
         self._ttl = task_ttl_seconds
         self._submit = ledger_script(
-            redis, "clock", "backlog", "networks", "idempotency", "ended", "webhooks", "submit"
+            redis, "clock", "backlog", "networks", "idempotency", "ended", "webhooks", "issue", "submit"
         )
         self._discard = ledger_script(redis, "backlog", "networks", "ended", "discard")
         self._claim = ledger_script(redis, "clock", "when_full", "claim")
@@ -71,16 +82,6 @@ class TaskLedger:
         self._find_overdue = ledger_script(redis, "clock", "find_overdue")
         self._postpone = ledger_script(redis, "when_full", "postpone")
         self._count_attempt = ledger_script(redis, "when_full", "count_attempt")
-
-    def check(self) -> None:
-        """Raise ``Unavailable`` unless Redis answers, and will keep what it is told."""
-        with redis_errors_as_unavailable():
-            memory = self._redis.info("memory")
-        if memory["maxmemory"] and memory["maxmemory_policy"] != KEEPING_POLICY:
-            raise Unavailable(
-                f"Redis may drop tasks that were accepted: set its maxmemory-policy to {KEEPING_POLICY} instead of "
-                f"{memory['maxmemory_policy']}."
-            )
 
     # For the API: accept and read.
 
@@ -113,13 +114,28 @@ class TaskLedger:
         """
         for account_id in {each.account_id for each in new}:
             self._backlog.check_memory(account_id)
-        with redis_errors_as_unavailable():
-            answers = self._submit.run_many([submit_call(each, self._limits, self._ttl) for each in new])
+        answers = self._answers(new)
         outcomes = [self._outcome(each, *answer) for each, answer in zip(new, answers, strict=True)]
         for each, outcome in zip(new, outcomes, strict=True):
             if each.ended_with is not None and isinstance(outcome, Acceptance) and outcome.is_new:
                 self._count_ended(outcome.task_id, each)
         return outcomes
+
+    def _answers(self, new: Sequence[NewTask]) -> list[Any]:
+        """Return what the ledger answers to tasks; one that has lost its epoch is asked again in the next."""
+
+        def submit(indexes: Sequence[int], issues: Sequence[Issue | None]) -> list[Any]:
+            pairs = zip(indexes, issues, strict=True)
+            calls = [submit_call(new[index], self._limits, self._ttl, issue) for index, issue in pairs]
+            with redis_errors_as_unavailable():
+                return self._submit.run_many(calls)
+
+        try:
+            if self._ids is None:
+                return submit(range(len(new)), [None] * len(new))
+            return self._ids.accept(len(new), submit)
+        except LedgerFull as error:  # since it was asked
+            raise self._backlog.refusal(MEMORY, new[0].account_id) from error
 
     def _count_ended(self, task_id: str, new: NewTask) -> None:
         """Count a task that was accepted as one that has ended."""
@@ -177,7 +193,7 @@ class TaskLedger:
             row: Any = self._redis.hmget(TASK_PREFIX + task_id, READ_FIELDS)
         task = record_of(task_id, row) if row[0] else None
         if task is None or task.account_id != account_id:
-            raise NotFound(f"There is no task {task_id}.")
+            raise NotFound(UNKNOWN.format(id=task_id) if self._ids is None else self._ids.losses.sentence(task_id))
         return task
 
     def known(self, account_id: int, task_ids: Sequence[str]) -> list[str]:

@@ -6,7 +6,6 @@ one watch in each process; a waiting request costs an event, and no connection.
 """
 
 import contextlib
-import logging
 import threading
 from collections.abc import Iterator, Sequence
 from time import monotonic
@@ -15,11 +14,10 @@ from uuid import uuid4
 from redis import Redis, RedisError
 from redis.client import PubSub
 
+from store.errors import Unavailable
 from store.ledger_scripts import ledger_script
 from store.redis_connection import redis_errors_as_unavailable
 from store.task_keys import ENDED_PREFIX, TASK_PREFIX
-
-logger = logging.getLogger(__name__)
 
 SWEEP_SECONDS = 1.0  # how much a lost message may cost
 JOIN_SECONDS = 5.0  # above what a command takes while Redis is away
@@ -106,9 +104,9 @@ class TaskWatch:
         with self._redis.pubsub(ignore_subscribe_messages=True) as subscription:
             while not self._stopped.is_set():
                 try:
-                    self._watch_for_a_while(subscription)
-                except RedisError as error:
-                    logger.warning("Ends of tasks are not heard of while Redis is away: %s", error)
+                    with redis_errors_as_unavailable():
+                        self._watch_for_a_while(subscription)
+                except Unavailable:
                     self._stopped.wait(SWEEP_SECONDS)
 
     def _watch_for_a_while(self, subscription: PubSub) -> None:

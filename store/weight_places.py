@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol
 
-from store.errors import Damaged, NotFound, StorageFull, StoreError, Unavailable
+from store.errors import Damaged, NotFound, StorageFull, StoreError, WeightsAway
 from store.records import StoredFile
 
 UNFINISHED = ".unfinished-"
@@ -42,6 +42,9 @@ class Place(Protocol):
 
     def delete(self, key: str) -> None:
         """Remove the files, finished or not, if there are any."""
+
+    def check(self) -> None:
+        """Return if files could be written and read."""
 
 
 class LocalPlace:
@@ -87,7 +90,7 @@ class LocalPlace:
         """Return the stored folder itself; sizes are compared, contents are the disk's responsibility."""
         with errors_of_storage(OSError):
             if not self._root.is_dir():
-                raise Unavailable("The weight store is not reachable.")
+                raise WeightsAway("The weight store is not reachable.")
             check_sizes(self._root / key, files)
         return self._root / key
 
@@ -100,6 +103,15 @@ class LocalPlace:
                 for file in self._unfinished(key).iterdir():
                     file.unlink(missing_ok=True)
                 self._unfinished(key).rmdir()
+
+    def check(self) -> None:
+        """Look into the folder, which is made if there is none, as for an upload."""
+        with errors_of_storage(OSError):
+            self._root.mkdir(parents=True, exist_ok=True)
+            with os.scandir(self._root) as entries:
+                next(entries, None)
+            if not os.access(self._root, os.W_OK):
+                raise WeightsAway("This process has no permission to write to the weight store.")
 
     def _open_like_root(self, path: Path, rights: int) -> None:
         """Let those who may read the folder of all weights read this too: workers may be other users than the API."""
@@ -126,8 +138,8 @@ def errors_of_storage(kinds: type[Exception]) -> Iterator[None]:
         if isinstance(error, OSError) and error.errno in NO_ROOM:
             raise StorageFull("There is no room left for weights.") from error
         if isinstance(error, PermissionError):
-            raise Unavailable("This process has no permission to use the weight store.") from error
-        raise Unavailable("The weight store is not reachable.") from error
+            raise WeightsAway("This process has no permission to use the weight store.") from error
+        raise WeightsAway("The weight store is not reachable.") from error
 
 
 @contextmanager

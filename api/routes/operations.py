@@ -5,7 +5,7 @@ from flask import Response
 
 from api.auth import is_operator, principal
 from api.endpoint import blueprint, endpoint
-from api.overview import overview
+from api.overview import loss_answers, overview
 from api.query import asked_integer
 from api.schemas.operations import OperationsSchema
 from api.services import services
@@ -30,4 +30,5 @@ def retrieve_operations() -> Response:
     minutes = asked_integer("minutes", LONGEST_MINUTES, 1, LONGEST_MINUTES)
     sees = None if is_operator() else principal().account_id
     answer = overview(services().telemetry, services().names, sees, minutes)
+    answer["ledger_losses"] = loss_answers(services().ids.losses.recent())
     return Response(orjson.dumps(answer), mimetype="application/json")

@@ -106,6 +106,19 @@ ErrorGroupSchema = _schema(
     date_seen=Moment(),
     task_id=fields.String(metadata={"description": "The latest task."}),
 )
+LedgerLossSchema = _schema(
+    "OperationsLedgerLoss",
+    kind=fields.String(
+        metadata={
+            "enum": ["emptied", "went_back", "replaced"],
+            "description": "`emptied`: Redis held nothing any more. `went_back`: it had forgotten the latest tasks. "
+            "`replaced`: it was another one.",
+        }
+    ),
+    date=Moment(),
+    last_id=fields.String(metadata={"description": "The lost tasks have no higher ID.", "example": "4096"}),
+    tasks=_count("How many of them had not ended; null if nobody knows.", or_null=True),
+)
 BucketSchema = _schema(
     "OperationsBucket",
     date=Moment(metadata={"description": "When these ten seconds began."}),
@@ -143,6 +156,10 @@ OperationsSchema = _schema(
     networks=fields.List(fields.Nested(NetworkFiguresSchema)),
     workers=fields.List(fields.Nested(WorkerSchema)),
     errors=fields.List(fields.Nested(ErrorGroupSchema), metadata={"description": "Of the last hour, latest first."}),
+    ledger_losses=fields.List(
+        fields.Nested(LedgerLossSchema),
+        metadata={"description": "What the task ledger has lost in the last week, latest first."},
+    ),
     history=fields.List(
         fields.Nested(BucketSchema), metadata={"description": "Oldest first; the last one is not full yet."}
     ),

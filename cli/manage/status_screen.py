@@ -20,7 +20,7 @@ GIBIBYTE = 2**30
 
 def draw_status(operations: Json) -> RenderableType:
     """Return the screen for an answer of ``/operations``."""
-    parts: list[RenderableType] = [_work(operations), ""]
+    parts: list[RenderableType] = [*_losses(operations), _work(operations), ""]
     if operations["workers"]:
         parts += [_workers(operations["workers"], _moment(operations["date"])), *_unconfined(operations["workers"]), ""]
     else:
@@ -30,6 +30,16 @@ def draw_status(operations: Json) -> RenderableType:
     if operations["errors"]:
         parts.append(_errors(operations["errors"]))
     return Group(*parts)
+
+
+def _losses(operations: Json) -> list[RenderableType]:
+    """Return a line for each time that the task ledger was lost."""
+    lines: list[RenderableType] = []
+    for loss in operations.get("ledger_losses", ()):
+        tasks = "" if loss["tasks"] is None else f", {loss['tasks']} of them not ended"
+        which = "all" if loss["kind"] == "emptied" else "some"
+        lines.append(f"[red bold]lost tasks[/] {loss['date']}: {which} with IDs up to {loss['last_id']}{tasks}")
+    return [*lines, ""] if lines else []
 
 
 def _work(operations: Json) -> Table:

@@ -1,14 +1,12 @@
 """Sends a process's telemetry once a second, and the heartbeat of a worker with it."""
 
-import logging
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 
 from store.errors import Unavailable
 from store.telemetry.heartbeats import Heartbeat
 from store.telemetry.telemetry import Telemetry
-
-logger = logging.getLogger(__name__)
 
 INTERVAL_SECONDS = 1.0
 
@@ -40,17 +38,13 @@ class Reporter:
         self._say_farewell()
 
     def _report(self) -> None:
-        try:
+        with suppress(Unavailable):  # which is noted; the next second tries again
             self._telemetry.send()
             if self._heartbeat is not None:
                 self._telemetry.heartbeats.beat(self._heartbeat())
-        except Unavailable as error:
-            logger.warning("The telemetry could not be sent: %s", error)
 
     def _say_farewell(self) -> None:
         if self._heartbeat is None:
             return
-        try:
+        with suppress(Unavailable):
             self._telemetry.heartbeats.forget(self._heartbeat().worker)
-        except Unavailable as error:
-            logger.warning("The telemetry could not be sent: %s", error)

@@ -48,6 +48,8 @@ BATCH_CHECKS = Counter(
 DEVICE_SECONDS = Counter("recoq_device_busy_seconds", "Time in which devices ran batches, by their share of a CPU.")
 LOADS = Counter("recoq_network_loads", "Networks that were loaded into memory, or failed to.", ("network", "outcome"))
 LOAD_SECONDS = Counter("recoq_network_load_seconds", "Time in which networks were loaded into memory.")
+LEDGER_LOSSES = Counter("recoq_ledger_losses", "Times that the task ledger was found to have lost tasks.", ("kind",))
+LOST_TASKS = Counter("recoq_ledger_lost_tasks", "Tasks that had not ended when the ledger was emptied.")
 REQUESTS = Counter("recoq_http_requests", "Requests that the API answered.", ("endpoint", "method", "status"))
 REQUEST_SECONDS = Histogram("recoq_http_request_seconds", "Time of a request in the API.", ("endpoint",), SECONDS)
 
@@ -61,6 +63,8 @@ SERIES: tuple[Counter | Histogram, ...] = (
     DEVICE_SECONDS,
     LOADS,
     LOAD_SECONDS,
+    LEDGER_LOSSES,
+    LOST_TASKS,
     REQUESTS,
     REQUEST_SECONDS,
 )

@@ -6,6 +6,7 @@ import time
 import orjson
 
 from store.accounts import Accounts
+from store.availability.outages import note
 from store.errors import NotFound, Unavailable
 from store.task_json import task_answer
 from store.task_ledger import TaskLedger
@@ -34,7 +35,7 @@ class Deliverer:
         except NotFound:
             logger.info("Task %s was forgotten before its webhook was delivered.", task_id)
         except Unavailable as error:
-            logger.warning("The webhook of task %s waits for a backing service: %s", task_id, error)
+            note(error)
 
     def _try(self, delivery: Delivery) -> None:
         body = orjson.dumps(task_answer(self._tasks.get(delivery.account_id, delivery.task_id)))

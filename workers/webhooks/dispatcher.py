@@ -3,21 +3,21 @@
 The ledger is the truth; a message that is lost is sent again when its delivery is due again.
 """
 
-import logging
 import threading
 from collections.abc import Callable
 
 from celery import Celery
 from kombu.exceptions import OperationalError
-from redis import Redis, RedisError
+from redis import Redis
 from redis.client import PubSub
 
 from config.queues import WEBHOOK_QUEUE, WEBHOOK_TASK_NAME
+from store.availability.outages import note
+from store.availability.redis_states import ledger_away
 from store.errors import Unavailable
+from store.redis_connection import redis_errors_as_unavailable
 from store.task_keys import WEBHOOKS_CHANNEL
 from store.webhook_ledger import WebhookLedger
-
-logger = logging.getLogger(__name__)
 
 INTERVAL_SECONDS = 1.0
 BUSY_SECONDS = 0.02  # while more are due: they are handed out as threads get free
@@ -58,9 +58,9 @@ class Dispatcher:
             while not self._stopped.is_set():
                 try:
                     more_are_due = self.dispatch_once()
-                    self._until_told(subscription, BUSY_SECONDS if more_are_due else INTERVAL_SECONDS)
-                except (Unavailable, RedisError, OperationalError) as error:
-                    logger.warning("Webhooks are not delivered while Redis is away: %s", error)
+                    with redis_errors_as_unavailable():
+                        self._until_told(subscription, BUSY_SECONDS if more_are_due else INTERVAL_SECONDS)
+                except Unavailable:
                     self._stopped.wait(INTERVAL_SECONDS)
 
     def _until_told(self, subscription: PubSub, seconds: float) -> None:
@@ -75,6 +75,11 @@ def announcer(app: Celery) -> Callable[[int, str], None]:
 
     def announce(account_id: int, task_id: str) -> None:
         arguments = (account_id, task_id)
-        app.send_task(WEBHOOK_TASK_NAME, args=arguments, queue=WEBHOOK_QUEUE, retry=False, ignore_result=True)
+        try:
+            app.send_task(WEBHOOK_TASK_NAME, args=arguments, queue=WEBHOOK_QUEUE, retry=False, ignore_result=True)
+        except OperationalError as error:  # of kombu, around that of Redis
+            away = ledger_away(error.__cause__ if isinstance(error.__cause__, Exception) else error)
+            note(away)
+            raise away from error
 
     return announce

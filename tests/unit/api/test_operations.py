@@ -10,6 +10,7 @@ from api.schemas.operations import OperationsSchema
 from api.services import Services
 from config.queues import TaskKind
 from store.records import Deployment
+from store.task_ids import losses
 from store.task_records import NewTask
 from store.telemetry.series import BATCH_SIZE, ENDED, LOADS, STAGE_SECONDS, TASK_SECONDS
 from store.telemetry.telemetry import Telemetry
@@ -146,7 +147,13 @@ def test_minutes_out_of_range_are_refused(operator: Caller, minutes: str) -> Non
     assert response.get_json()["errors"] == {"minutes": ["Must be an integer from 1 to 60."]}
 
 
-def test_answer_has_exactly_the_documented_fields(operator: Caller, telemetry: Telemetry, network: int) -> None:
+def test_answer_has_exactly_the_documented_fields(
+    operator: Caller, telemetry: Telemetry, network: int, services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(losses, "KEPT_SECONDS", 0)
+    services.ids.look()
+    telemetry.history._redis.flushall()
+    services.ids.look()
     work(telemetry, network)
     telemetry.heartbeats.beat(heartbeat(networks=[network]))
     check_fields(OperationsSchema(), shown(operator), "")

@@ -63,6 +63,37 @@ def test_delay_between_restarts_grows(monkeypatch: pytest.MonkeyPatch) -> None:
     assert [line.rsplit(" in ", 1)[1] for line in said] == ["1 s.", "2 s.", "4 s.", "8 s.", "16 s.", "30 s.", "30 s."]
 
 
+def delays(monkeypatch: pytest.MonkeyPatch, lives: list[float]) -> list[str]:
+    """Return what is said of the delays of a child that lives for so many seconds, one life after the other."""
+    now = 1000.0
+    monkeypatch.setattr(module, "_spawn", lambda spec: subprocess.Popen(["false"]))
+    monkeypatch.setattr(module, "monotonic", lambda: now)
+    said: list[str] = []
+    supervisor = Supervisor(said.append)
+    supervisor.start(python_child("mayfly", ""))
+    child = supervisor._children[0]
+    for life in lives:
+        child.process.wait()
+        now += life
+        supervisor._look_after(child)
+        now = child.restart_at or now
+        supervisor._look_after(child)
+    child.process.wait()
+    return [line.rsplit(" in ", 1)[1].removesuffix(" s.") for line in said]
+
+
+def test_delay_starts_anew_after_ten_seconds_of_health(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert delays(monkeypatch, [1, 1, 1, 10, 1]) == ["1", "2", "4", "1", "2"]
+
+
+def test_child_that_is_killed_every_ten_seconds_is_back_after_the_first_delay(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert delays(monkeypatch, [20, 9, 9, 9, 9]) == ["1"] * 5
+
+
+def test_long_delay_is_no_health(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert delays(monkeypatch, [1] * 8) == ["1", "2", "4", "8", "16", "30", "30", "30"]
+
+
 def test_child_that_others_use_stops_last(tmp_path: Path) -> None:
     log = tmp_path / "log"
     supervisor = Supervisor(lambda _: None)

@@ -91,7 +91,9 @@ def sqlite_url(migrated_sqlite_file: Path, tmp_path: Path) -> str:
 @pytest.fixture
 def clean_postgres_url(migrated_postgres_url: str, sweeper: psycopg.Connection) -> str:
     """The URL of a PostgreSQL database with the schema and no rows."""
-    sweeper.execute("TRUNCATE accounts, api_keys, networks, specs, unnamed_weights, versions RESTART IDENTITY CASCADE")
+    tables = "accounts, api_keys, ledger_epochs, networks, specs, unnamed_weights, versions"
+    sweeper.execute(f"TRUNCATE {tables} RESTART IDENTITY CASCADE")
+    sweeper.execute("UPDATE task_ids SET high_water = 0")
     return migrated_postgres_url
 
 

@@ -4,7 +4,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import pytest
@@ -49,7 +49,7 @@ def test_migrations_make_the_checks_of_the_code(empty_url: str) -> None:
 def test_a_migrated_database_is_left_as_it_is(database_url: str) -> None:
     migrate(database_url)
     with connected(database_url) as connection:
-        assert connection.execute(text("SELECT version_num FROM alembic_version")).scalars().all() == ["0003"]
+        assert connection.execute(text("SELECT version_num FROM alembic_version")).scalars().all() == ["0004"]
 
 
 def test_processes_that_migrate_at_once_all_succeed(empty_url: str) -> None:
@@ -133,3 +133,24 @@ def test_a_new_sqlite_file_keeps_a_write_ahead_log(tmp_path: Path) -> None:
     connection = sqlite3.connect(tmp_path / "recoq.db")
     assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
     connection.close()
+
+
+def test_task_ids_begin_above_those_that_networks_name(empty_url: str) -> None:
+    with connected(empty_url) if empty_url.startswith("postgresql") else _new_file(empty_url) as connection:
+        command.upgrade(migration_config(connection), "0003")
+        for slug, task_id in (("a", "41"), ("b", None), ("c", "7")):
+            connection.execute(
+                text(
+                    "INSERT INTO networks (slug, name, description, metadata, framework, preprocessing, input_count,"
+                    " postprocessings, weights_key, files, task_id, deployment_status, create_date, update_date)"
+                    " VALUES (:slug, '', '', '{}', '', '{}', 1, '[]', '', '[]', :task_id, '', :now, :now)"
+                ),
+                {"slug": slug, "task_id": task_id, "now": "2026-01-01 00:00:00"},
+            )
+        command.upgrade(migration_config(connection), "head")
+        assert connection.execute(text("SELECT high_water FROM task_ids")).scalars().all() == [41]
+
+
+def _new_file(url: str) -> AbstractContextManager[Connection]:
+    Path(url.removeprefix("sqlite:///")).parent.mkdir()
+    return connected(url)

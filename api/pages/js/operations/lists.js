@@ -116,3 +116,15 @@ export function errors(told) {
         `${nameOf(group.network)}${group.account ? `, asked by ${group.account}` : ""}, task ${group.task_id}`,
       ))));
 }
+
+/** Return what the task ledger has lost of late; nothing, as a rule. */
+export function losses(told) {
+  return element("div", {}, told.ledger_losses.map(({ kind, date, last_id: last, tasks }) =>
+    element("p", { class: "message bad" },
+      `The task ledger lost ${kind === "emptied" ? "all" : "some"} tasks with IDs up to ${last}`,
+      tasks === null ? "" : `, ${shownCount(tasks)} of them not ended`,
+      ", noticed at ",
+      element("time", { datetime: date }, new Date(date).toLocaleString()),
+      ".",
+    )));
+}

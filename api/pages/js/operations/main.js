@@ -5,12 +5,12 @@ import { byId } from "../shared/elements.js";
 import { shownTime } from "../shared/formats.js";
 import { open } from "../shared/frame.js";
 import { batchSizes, stages } from "./distributions.js";
-import { errors, networks, workers } from "./lists.js";
+import { errors, losses, networks, workers } from "./lists.js";
 import { tiles } from "./tiles.js";
 import { VersionsPanel } from "./versions.js";
 
 const PAUSE_MS = 5000;
-const PARTS = { stages, batches: batchSizes, workers, networks, errors };
+const PARTS = { losses, stages, batches: batchSizes, workers, networks, errors };
 
 const spans = () => document.querySelectorAll("[data-minutes]");
 
