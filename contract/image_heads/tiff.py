@@ -30,7 +30,7 @@ _LAYOUTS = {
 
 
 def read_tiff(content: bytes | memoryview) -> ImageHead | None:
-    """Return the head of a file that begins like a TIFF; a tile counts with all its pixels."""
+    """Return the head of a file that begins like a TIFF; tiles count with all their pixels."""
     layout = _LAYOUTS.get(bytes(content[:4]))
     if layout is None or len(content) < 16:
         return None
@@ -39,9 +39,13 @@ def read_tiff(content: bytes | memoryview) -> ImageHead | None:
         return None
     tags = _read_directory(content, layout, start)
     width, height = tags.get(_WIDTH, 0), tags.get(_LENGTH, 0)
-    pixels = max(width * height, tags.get(_TILE_WIDTH, 0) * tags.get(_TILE_LENGTH, 0))
+    pixels = _whole_tiles(width, tags.get(_TILE_WIDTH, 0)) * _whole_tiles(height, tags.get(_TILE_LENGTH, 0))
     bits = tags.get(_BITS, 1) * tags.get(_SAMPLES, 1)
     return ImageHead(Codec.TIFF, width, height, bits, pixels)
+
+
+def _whole_tiles(side: int, tile_side: int) -> int:
+    return side if tile_side == 0 else max(1, -(-side // tile_side)) * tile_side
 
 
 def _read_directory(content: bytes | memoryview, layout: _Layout, start: int) -> dict[int, int]:

@@ -74,12 +74,12 @@ def test_first_image_of_a_gif_counts_where_it_is_larger_than_the_screen() -> Non
     assert (head.width, head.height) == (WIDTH, HEIGHT)
 
 
-def test_tile_of_a_tiff_counts_with_all_its_pixels() -> None:
-    entries = [(256, 10), (257, 10), (322, 4096), (323, 2048)]
+def test_tiles_of_a_tiff_count_with_all_their_pixels() -> None:
+    entries = [(256, 4097), (257, 10), (322, 4096), (323, 2048)]
     directory = b"".join(struct.pack("<HHII", tag, 4, 1, value) for tag, value in entries)
     head = read_head(b"II*\0\x08\0\0\0" + struct.pack("<H", len(entries)) + directory)
     assert head is not None
-    assert head.decoded_pixels == 4096 * 2048
+    assert head.decoded_pixels == 2 * 4096 * 2048
 
 
 @pytest.mark.parametrize(
