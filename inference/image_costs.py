@@ -18,6 +18,7 @@ PROGRESSIVE_BYTES_PER_PIXEL = 6  # coefficients of 16 bits, kept until the last 
 PILLOW_BYTES_PER_PIXEL = 24
 COEFFICIENT_BYTES = 2
 
+MAX_JPEG_SEGMENTS = 10_000  # between scans
 MAX_JPEG_SCANS = 100  # encoders write about ten; each one is a pass over all pixels
 MAX_PYTHON_PIXELS = 1_000_000  # of a codec that is a loop in Python: about two seconds
 
@@ -77,7 +78,7 @@ def check_scans(data: bytes) -> None:
     """Refuse a JPEG file of very many scans (ITU-T T.81, annex B).
 
     Raises:
-        ImageError: if there are more than ``MAX_JPEG_SCANS``.
+        ImageError: if there are more than ``MAX_JPEG_SCANS``, or very many segments between them.
     """
     octets = np.frombuffer(data, np.uint8)  # whose comparisons take a fifth of the time of data.count()
     first, second = _JPEG_SCAN
@@ -89,10 +90,11 @@ def check_scans(data: bytes) -> None:
 def _count_scans(data: bytes) -> int:
     """Return the scans before the end of the first image; what follows it (a film, say) is none of ours."""
     scans, position = 0, 2
-    while scans <= MAX_JPEG_SCANS and (found := _JPEG_NEXT_SEGMENT.search(data, position)) is not None:
-        marker = data[found.start() : found.end()]
-        if marker == b"\xff\xd9":
-            break
+    for _ in range(MAX_JPEG_SEGMENTS):
+        found = _JPEG_NEXT_SEGMENT.search(data, position)
+        marker = b"" if found is None else data[found.start() : found.end()]
         scans += marker == _JPEG_SCAN
+        if found is None or marker == b"\xff\xd9" or scans > MAX_JPEG_SCANS:
+            return scans
         position = found.end() + int.from_bytes(data[found.end() : found.end() + 2], "big")
-    return scans
+    raise ImageError(f"The JPEG image has more than {MAX_JPEG_SEGMENTS} segments between its scans; save it again.")

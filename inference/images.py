@@ -24,10 +24,11 @@ from inference.image_costs import (
     check_scans,
     pixels_to_decode,
 )
-from inference.image_files import gif, jpeg, png, tiff
+from inference.image_files import jpeg, tiff
 from inference.image_files.colours import rgb_pixels
 from inference.image_files.formats import FORMATS, refusal_of
 from inference.image_files.orientation import UPRIGHT, orientation_of, read_orientation, turn
+from inference.image_files.structure import reduce
 from inference.warning_filters import QuietWarning
 
 try:
@@ -106,12 +107,9 @@ def open_image(data: bytes, limits: ImageLimits) -> EncodedImage:
     if len(data) > limits.max_bytes:
         raise ImageError(image_is_too_large(len(data), limits.max_bytes))
     _quiet_pillow()
-    if data.startswith(png.MAGIC):
-        data = png.reduce_png(data)
     if data.startswith(jpeg.MAGIC):
         return _open_jpeg(data, limits)
-    if data.startswith(gif.MAGICS):
-        gif.check_head(data)
+    data = reduce(data)
     image = _open_within(data, limits)
     if image.format == "TIFF":
         tiff.check_samples(image)

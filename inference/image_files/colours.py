@@ -16,6 +16,7 @@ from inference.image_files.tiff import GrayRange, declares_alpha, gray_range
 Array = np.ndarray[Any, np.dtype[Any]]
 
 _WHITE = 255
+_MAX_PIXEL_BYTES = 8  # of a row that is stored: four samples of 16 bits
 _FULL_RANGE = GrayRange(0, 65535)
 _HIGH_BYTES, _LOW_BYTES = "RGB;16B", "RGB;16L"  # Pillow's names for the bytes of a sample that it keeps
 _SIXTEEN_BITS = ("I", "I;16", "I;16B")  # I: of a PNM, whose samples Pillow scales to 16 bits
@@ -32,6 +33,7 @@ def rgb_pixels(image: Image.Image, data: bytes) -> Array:
     is_key = None if key is None else _is_colour(_low_bytes(data), tuple(value & 0xFF for value in key))
     if image.format == "TIFF":
         keep_as_stored(image)
+    _read_whole_rows(image, data)
     image.load()
     image._size = image.im.size  # of a TIFF to be turned, Pillow has exchanged them already
     if image.mode in _SIXTEEN_BITS:
@@ -42,6 +44,16 @@ def rgb_pixels(image: Image.Image, data: bytes) -> Array:
     pixels = np.array(image)
     pixels[is_key] = _WHITE
     return pixels
+
+
+def _read_whole_rows(image: Image.Image, data: bytes) -> None:
+    """Have Pillow read no less than a row at once: it joins shorter pieces anew for each, in the square of the time.
+
+    A file of one tile is read as a whole; of several, each reads so much, wherever it lies.
+    """
+    tiles = getattr(image, "tile", ())
+    row = len(data) if len(tiles) == 1 else min(len(data), image.width * _MAX_PIXEL_BYTES)
+    image.decodermaxblock = max(image.decodermaxblock, row)  # type: ignore[attr-defined]  # files have it
 
 
 def _on_white(image: Image.Image) -> Image.Image:

@@ -13,6 +13,7 @@ from inference.errors import ImageError
 MAGIC = b"\xff\xd8\xff"
 MAX_SEGMENTS = 10_000  # profiles and depth maps of phones take some hundreds
 MAX_FILLER_BYTES = 65_536
+MAX_TABLE_BYTES = 262_144  # of all that decoders need before the first scan: tables, frames, colours; usual are 700
 
 _MARKER = re.compile(rb"\xff[\x01-\xfe]")
 _END = b"\xff\xd9"
@@ -84,8 +85,17 @@ def has_further_images(data: bytes, head: Sequence[Segment]) -> bool:
 
 
 def without_metadata(data: bytes, head: Sequence[Segment]) -> bytes:
-    """Return the file without what no decoder needs: comments and application data, but for those of colours."""
+    """Return the file without what no decoder needs: comments and application data, but for those of colours.
+
+    Raises:
+        ImageError: if what is needed takes very many bytes, which Pillow would turn into objects.
+    """
     kept = [each for each in head if _is_needed(each, data)]
+    nbytes = sum(each.end - each.start for each in kept)
+    if nbytes > MAX_TABLE_BYTES:
+        raise ImageError(
+            f"The JPEG image has tables of {nbytes} bytes, which is over the limit of {MAX_TABLE_BYTES}; save it again."
+        )
     if len(kept) == len(head):
         return data
     parts = [data[each.start : each.end] for each in kept]

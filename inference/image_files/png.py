@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from inference.errors import ImageError
 
 MAGIC = b"\x89PNG\r\n\x1a\n"
-MAX_CHUNKS = 100_000  # encoders cut pixels into chunks of 8 KiB and more
+MAX_CHUNKS = 25_000  # encoders cut pixels into chunks of 8 KiB and more
 
 _HEAD = struct.Struct(">I4s")
 _CRC_BYTES = 4

@@ -1,5 +1,6 @@
 """Small files that would cost gigabytes or hours are refused before any pixel is decoded."""
 
+import contextlib
 import io
 import struct
 import time
@@ -10,7 +11,7 @@ import pytest
 from PIL import Image
 
 from inference.errors import ImageError
-from inference.image_costs import MAX_JPEG_SCANS, MAX_PYTHON_PIXELS
+from inference.image_costs import MAX_JPEG_SCANS, MAX_PYTHON_PIXELS, check_codec
 from inference.image_files.orientation import read_orientation
 from inference.images import ImageLimits, decode_image, open_image
 
@@ -90,10 +91,10 @@ def test_a_film_behind_a_jpeg_is_not_counted() -> None:
 
 
 def test_a_codec_that_is_a_loop_in_python_takes_small_images_only() -> None:
-    side = int(MAX_PYTHON_PIXELS**0.5) + 1
-    with pytest.raises(ImageError, match="for its encoding"):
-        decode_image(b"P3\n%d %d\n255\n" % (side, side) + b"1 " * 100, LIMITS)
-    assert decode_image(b"P3\n2 1\n255\n1 2 3 4 5 6\n", LIMITS).flatten().tolist() == [1, 4, 2, 5, 3, 6]
+    for side, is_small in ((100, True), (int(MAX_PYTHON_PIXELS**0.5) + 1, False)):
+        image = Image.open(io.BytesIO(b"P3\n%d %d\n255\n" % (side, side)))
+        with contextlib.nullcontext() if is_small else pytest.raises(ImageError, match="for its encoding"):
+            check_codec(image)
 
 
 def test_a_progressive_jpeg_costs_more_memory_than_a_plain_one() -> None:
@@ -158,7 +159,7 @@ def test_a_png_of_a_million_chunks_is_refused_at_once() -> None:
     for place in (33, len(png) - 12):
         data = png[:place] + png_chunk(b"tEXt", b"") * 1_000_000 + png[place:]
         start = time.thread_time()
-        with pytest.raises(ImageError, match="more than 100000 chunks"):
+        with pytest.raises(ImageError, match="more than 25000 chunks"):
             open_image(data, LIMITS)
         assert time.thread_time() - start < 1
 
