@@ -9,6 +9,7 @@ from benchmarks import (
     decoding,
     deep_queue,
     gpu,
+    ledger_server,
     many_networks,
     processes,
     speed,
@@ -34,6 +35,7 @@ BENCHMARKS: dict[str, Benchmark] = {
     "deep-queue": deep_queue.run,
     "many-networks": many_networks.run,
     "worker-memory": worker_memory.run,
+    "ledger-server": ledger_server.run,
 }
 
 

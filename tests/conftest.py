@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 import redis
 
-from cli.redis_server import prepare_redis, wait_for_redis
+from cli.redis_server import wait_for_redis
+from tests.redis_servers import prepare_test_redis
 
 
 @pytest.fixture(autouse=True)
@@ -30,7 +31,7 @@ def _umask_of_the_developer() -> Iterator[None]:
 def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The URL of a Redis server that this test run started; its content is shared by the tests of the run."""
     folder: Path = tmp_path_factory.mktemp("redis")
-    launch = prepare_redis(folder, over_tcp=True)  # as in a fleet; `recoq up` is tested with its socket
+    launch = prepare_test_redis(folder)
     with subprocess.Popen(launch.command, stdout=subprocess.DEVNULL) as process:
         wait_for_redis(launch.url)
         yield launch.url

@@ -25,7 +25,9 @@ import httpx
 from config import VERSION
 from config.settings import Settings
 from contract.image_size import over_limit
-from workers.addresses import AddressPolicy, connect, is_plain_host, look_up, seconds_until
+from workers.addresses.connections import connect, look_up, seconds_until
+from workers.addresses.hosts import is_plain_host
+from workers.addresses.policy import AddressPolicy
 
 # Shorter than most servers keep an idle connection, so that few requests meet one that is just being closed.
 KEEP_ALIVE_SECONDS = 4.0

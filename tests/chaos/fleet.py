@@ -17,7 +17,7 @@ import httpx
 import redis
 
 from cli.publishing import publish_folder
-from cli.redis_server import RedisLaunch, free_loopback_port, prepare_redis, wait_for_redis
+from cli.redis_server import RedisLaunch, free_loopback_port, wait_for_redis
 from config.settings import read_settings
 from demo import IMAGES_FOLDER, MODELS_FOLDER
 from store.accounts import Accounts
@@ -25,6 +25,7 @@ from store.database import Database
 from store.errors import Unavailable
 from store.migrate import migrate
 from store.telemetry.heartbeats import Heartbeats
+from tests.redis_servers import prepare_test_redis
 from tests.service import service_environment
 
 MODEL = "shapes-v1"
@@ -163,7 +164,7 @@ class Fleet:
 def running_fleet(folder: Path, *, workers: int, append_fsync: str = "everysec", **settings: str) -> Iterator[Fleet]:
     """Run a fleet with the classifier of the demo deployed while the block runs."""
     folder.mkdir()
-    launch = prepare_redis(folder / "redis", append_fsync=append_fsync, over_tcp=True)  # as in a fleet
+    launch = prepare_test_redis(folder / "redis", append_fsync=append_fsync)
     port = str(free_loopback_port())
     environment = service_environment(
         folder,

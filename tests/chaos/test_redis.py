@@ -189,9 +189,9 @@ def test_slow_redis_delays_and_loses_nothing(fleet: Fleet, http: httpx.Client) -
 
     def slow_down() -> None:
         with fleet.ledger() as ledger:
-            while not stop.wait(0.02):
+            while not stop.wait(0.32):
                 with contextlib.suppress(redis.RedisError):
-                    ledger.execute_command("DEBUG", "SLEEP", "0.3")
+                    ledger.client_pause(300)  # milliseconds
 
     assert_works_again(http)
     thread = threading.Thread(target=slow_down)

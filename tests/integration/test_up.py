@@ -12,6 +12,7 @@ from pathlib import Path
 import httpx
 import psutil
 
+from cli.redis_server import find_redis_binary
 from config.data_folder import KEY_FILE
 from demo import IMAGES_FOLDER
 from tests.integration.tasks import ended_task
@@ -19,6 +20,7 @@ from tests.service import Service, running_service, service_environment, stop
 
 IMAGE = min(IMAGES_FOLDER.glob("*.jpg")).read_bytes()
 WAIT_SECONDS = 60.0
+REDIS = Path(find_redis_binary()).name
 
 
 def client_of(service: Service) -> httpx.Client:
@@ -83,7 +85,7 @@ def test_state_survives_a_restart_and_pending_work_goes_on(tmp_path: Path) -> No
 
 def test_killed_children_are_started_again_and_said_so(data_folder: Path) -> None:
     with running_service(data_folder) as service, client_of(service) as http:
-        for words in ("workers", "-m api", "redis-server"):
+        for words in ("workers", "-m api", REDIS):
             victim = child(service, words)
             victim.kill()
             wait_until(lambda victim=victim: not victim.is_running() or victim.status() == psutil.STATUS_ZOMBIE)
@@ -103,7 +105,7 @@ def test_worker_outlives_the_death_of_redis_and_goes_on(data_folder: Path) -> No
         worker = child(service, "workers")
         for _ in range(3):
             accepted = [recognise(http).json()["task_id"] for _ in range(20)]
-            child(service, "redis-server").kill()
+            child(service, REDIS).kill()
             wait_until(lambda: http.get("/tasks/0").status_code == 404)
             # What was accepted is in the append-only file, which is written once a second: the last second may be lost.
             known = [task_id for task_id in accepted if http.get(f"/tasks/{task_id}").status_code == 200]

@@ -14,7 +14,7 @@ import httpx
 
 from config import VERSION
 from config.settings import Settings
-from workers.addresses import AddressPolicy
+from workers.addresses.policy import AddressPolicy
 from workers.fetch import FetchError, GuardedBackend, checked_url
 
 

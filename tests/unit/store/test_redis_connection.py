@@ -94,7 +94,7 @@ def test_who_may_not_wait_for_long_asks_a_slow_server_no_more(
     def ask_again_and_again() -> None:
         bound_waits()
         for _ in range(2):
-            client.execute_command("DEBUG", "SLEEP", "0.6")
+            client.blpop(["nothing"], 0.6)
         with pytest.raises(redis.ConnectionError, match="too slow"):
             client.get("key")
 

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from config.settings import read_settings
-from workers.addresses import AddressPolicy
+from workers.addresses.policy import AddressPolicy
 from workers.fetch import CREDENTIALS, INVALID_URL, NO_ADDRESS, FetchError, ImageFetcher
 
 INTERNAL_ADDRESSES = {
@@ -70,10 +70,18 @@ INTERNAL_ADDRESSES = {
     "IPv4-compatible loopback": "::127.0.0.1",
     "IPv4-compatible public": "::8.8.8.8",
     "IPv4-translated loopback": "::ffff:0:127.0.0.1",
+    "IPv4-translated public": "::ffff:0:8.8.8.8",
     "6to4 of loopback": "2002:7f00:1::",
     "6to4 of private": "2002:c0a8:101::1",
+    "6to4 of public": "2002:808:808::1",
+    "6to4 of the first public address": "2002:100::",
     "Teredo with a private server": "2001:0:a00:1:0:0:f7f7:f7f7",
     "Teredo with a private client": "2001:0:808:808:0:0:f5ff:fffe",
+    "Teredo with public ends": "2001:0:808:808:0:0:f7f7:f7f7",
+    "ISATAP of private": "2606:4700::5efe:10.0.0.1",
+    "ISATAP of loopback": "2606:4700::5efe:127.0.0.1",
+    "ISATAP of metadata, marked as unique": "2606:4700::200:5efe:169.254.169.254",
+    "link-local ISATAP of public": "fe80::5efe:8.8.8.8",
     "NAT64 of loopback": "64:ff9b::7f00:1",
     "NAT64 of metadata": "64:ff9b::169.254.169.254",
     "NAT64 of private": "64:ff9b::a00:1",
@@ -93,9 +101,10 @@ PUBLIC_ADDRESSES = {
     "IPv6": "2606:4700::1111",
     "IPv6, the Asian registry": "2400:cb00::1",
     "IPv4-mapped": "::ffff:8.8.8.8",
-    "6to4": "2002:808:808::1",
-    "Teredo": "2001:0:808:808:0:0:f7f7:f7f7",
     "NAT64": "64:ff9b::808:808",
+    "ISATAP": "2606:4700::200:5efe:8.8.8.8",
+    "what is no ISATAP": "2606:4700::5eff:10.0.0.1",
+    "an IPv4 address in the interface identifier": "2606:4700::10.0.0.1",
 }
 
 INVALID_URLS = {
@@ -254,14 +263,16 @@ def test_public_address_is_permitted(vector: str) -> None:
 @settings(deadline=None, derandomize=True)
 @given(st.ip_addresses())
 def test_nothing_is_permitted_that_the_standard_library_knows_as_private(address: IPv4Address | IPv6Address) -> None:
-    carries_ipv4 = isinstance(address, IPv6Address) and (address.teredo or address.ipv4_mapped)
-    if AddressPolicy(()).permits(address) and not carries_ipv4:
+    is_mapped = isinstance(address, IPv6Address) and address.ipv4_mapped
+    if AddressPolicy(()).permits(address) and not is_mapped:
         assert address.is_global
         assert not address.is_multicast
 
 
 @pytest.mark.parametrize(
-    "address", ["10.1.2.3", "::ffff:10.1.2.3", "64:ff9b::10.1.2.3", "fd00::1"], ids=["plain", "mapped", "NAT64", "IPv6"]
+    "address",
+    ["10.1.2.3", "::ffff:10.1.2.3", "64:ff9b::10.1.2.3", "2606:4700::5efe:10.1.2.3", "fd00::1"],
+    ids=["plain", "mapped", "NAT64", "ISATAP", "IPv6"],
 )
 def test_address_in_an_allowed_network_is_permitted(address: str) -> None:
     policy = AddressPolicy((ip_network("10.1.0.0/16"), ip_network("fd00::/8")))
@@ -274,6 +285,12 @@ def test_address_beside_an_allowed_network_is_not_permitted() -> None:
 
 def test_allowed_ipv4_network_does_not_open_ipv6() -> None:
     assert not AddressPolicy((ip_network("0.0.0.0/0"),)).permits(ip_address("::1"))
+
+
+@pytest.mark.parametrize("address", ["2002:c0a8:101::1", "64:ff9b:1::808:808"], ids=["6to4", "local NAT64"])
+def test_block_that_is_refused_as_a_whole_can_be_allowed(address: str) -> None:
+    policy = AddressPolicy((ip_network("2002::/16"), ip_network("64:ff9b:1::/48")))
+    assert policy.permits(ip_address(address))
 
 
 @named(INVALID_URLS)
