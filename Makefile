@@ -9,9 +9,9 @@ PIP := $(BIN)/python -m pip install --quiet -c constraints.txt
 up: $(VENV)/.installed ## start the whole service with the demo models
 	exec $(BIN)/recoq up
 
-test: $(VENV)/.installed-test ## run all tests; those that start a service one by one, the others on two cores
-	$(BIN)/pytest tests/chaos tests/integration
-	$(BIN)/pytest --numprocesses 2 --dist loadfile tests/unit
+test: $(VENV)/.installed-test ## run all tests; while those of a service wait for it, two more processes run the others
+	$(BIN)/pytest tests/chaos
+	$(BIN)/pytest --numprocesses 3 --dist loadgroup tests/integration tests/unit
 
 chaos: $(VENV)/.installed-test ## kill and freeze workers and Redis under 10,000 tasks; prints what came of them
 	CHAOS_TASKS=$${CHAOS_TASKS:-10000} $(BIN)/pytest tests/chaos

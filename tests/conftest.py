@@ -11,6 +11,17 @@ import redis
 from cli.redis_server import wait_for_redis
 from tests.redis_servers import prepare_test_redis
 
+TESTS = Path(__file__).parent
+ONE_AFTER_ANOTHER = ("integration", "chaos")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Group the tests for processes that share them out: those of a file, and all that use the one running service."""
+    for item in items:
+        path = item.path.relative_to(TESTS)
+        item.add_marker(pytest.mark.xdist_group(path.parts[0] if path.parts[0] in ONE_AFTER_ANOTHER else str(path)))
+
 
 @pytest.fixture(autouse=True)
 def _no_settings_of_the_developer(monkeypatch: pytest.MonkeyPatch) -> None:
