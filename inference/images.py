@@ -27,7 +27,7 @@ from inference.image_costs import (
 from inference.image_files import jpeg, tiff
 from inference.image_files.colours import rgb_pixels
 from inference.image_files.formats import FORMATS, refusal_of
-from inference.image_files.orientation import UPRIGHT, orientation_of, read_orientation, turn
+from inference.image_files.orientation import TURNED, UPRIGHT, orientation_of, read_orientation, turn
 from inference.image_files.structure import reduce
 from inference.warning_filters import QuietWarning
 
@@ -70,6 +70,10 @@ class EncodedImage:
         self.orientation = orientation
         self._with_torchvision = self.is_jpeg and decode_jpeg is not None and image.mode in ("RGB", "L")
         self.decoding_bytes = bytes_to_decode(image, with_torchvision=self._with_torchvision)
+
+    def upright_size(self) -> tuple[int, int]:
+        """Return width and height as they are once the image is turned."""
+        return (self.height, self.width) if self.orientation in TURNED else (self.width, self.height)
 
     def is_plain_jpeg(self) -> bool:
         """Tell whether any decoder makes the same image of it, but for rounding: upright, with the usual colours."""

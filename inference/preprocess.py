@@ -2,7 +2,7 @@
 
 Runs in the worker's threads, ahead of the device, for every image. The reference is torchvision: the results
 equal, bit for bit, those of a script of ``torchvision.transforms.v2.functional`` calls on uint8 tensors, unless the
-image was decoded at a reduced size.
+image was decoded at a reduced size, or is very elongated (:mod:`inference.pixels.resizing`).
 """
 
 from collections.abc import Sequence
@@ -12,13 +12,13 @@ import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor
-from torchvision.transforms.v2 import InterpolationMode
 from torchvision.transforms.v2 import functional as transforms
 
 from inference.errors import ImageError
 from inference.geometry import Fit, Placement, fit_of
 from inference.network import ColorChannels, DimensionOrder, ImageSpec, Interpolation
 from inference.normalisation import normalise
+from inference.pixels.resizing import bytes_to_resize, resize
 from inference.reduction import Box, Reduction
 from inference.regions import Region, crop_of, cut
 
@@ -32,11 +32,6 @@ _PERMUTATIONS = {
     DimensionOrder.NCWH: (0, 2, 1),
     DimensionOrder.NHWC: (1, 2, 0),
     DimensionOrder.NWHC: (2, 1, 0),
-}
-_INTERPOLATION_MODES = {
-    Interpolation.BILINEAR: InterpolationMode.BILINEAR,
-    Interpolation.BICUBIC: InterpolationMode.BICUBIC,
-    Interpolation.NEAREST: InterpolationMode.NEAREST,
 }
 _PILLOW_RESAMPLINGS = {  # of images that were decoded at a reduced size, which none is for NEAREST
     Interpolation.BILINEAR: Image.Resampling.BILINEAR,
@@ -129,16 +124,29 @@ def most_pixels_on_the_way(width: int, height: int, region: Region, spec: ImageS
     return max(width * height, fit.resized_width * fit.resized_height)
 
 
-def _resize(pixels: Tensor, fit: Fit, interpolation: Interpolation, box: Box | None) -> Tensor:
+def bytes_to_prepare(width: int, height: int, region: Region, spec: ImageSpec) -> int:
+    """Return the memory that ``prepare_image`` takes for an upright image of this size, beyond that image.
+
+    Raises:
+        ImageError: when the image cannot be resized.
+    """
+    crop = crop_of(region.bbox, width, height)
+    fit = fit_of(crop.width, crop.height, spec.resize_type, spec.target_size)
+    _check_resize(fit)
+    return bytes_to_resize(crop.width, crop.height, fit.resized_width, fit.resized_height, spec.interpolation)
+
+
+def _check_resize(fit: Fit) -> None:
     canvas_pixels = fit.canvas_width * fit.canvas_height
     if fit.resized_width * fit.resized_height > max(MAX_RESIZED_PIXELS, 4 * canvas_pixels):
         raise ImageError("The image, or the part of it that was asked for, is too elongated to be resized.")
+
+
+def _resize(pixels: Tensor, fit: Fit, interpolation: Interpolation, box: Box | None) -> Tensor:
+    _check_resize(fit)
     if box is not None:
         return _resize_box(pixels, box, fit, interpolation)
-    size = [fit.resized_height, fit.resized_width]
-    # torchvision keeps the strides of the decoder (channels last), which makes this the fastest way as well.
-    resized: Tensor = transforms.resize(pixels, size, _INTERPOLATION_MODES[interpolation], antialias=True)
-    return resized
+    return resize(pixels, fit.resized_width, fit.resized_height, interpolation)
 
 
 def _resize_box(pixels: Tensor, box: Box, fit: Fit, interpolation: Interpolation) -> Tensor:

@@ -15,7 +15,7 @@ from inference.lanes import use_threads
 from inference.loader import LoadedNetwork
 from inference.memory_budget import MemoryBudget
 from inference.network import ImageSpec
-from inference.preprocess import Prepared, prepare_image
+from inference.preprocess import Prepared, bytes_to_prepare, prepare_image
 from inference.reduction import reduce_for
 from inference.regions import Region
 from store.task_records import ClaimedTask
@@ -78,7 +78,8 @@ class ImageInputs:
     ) -> Prepared:
         use_threads(1)  # other images have the other cores, and helpers would slow the network (inference.openmp)
         reduction = reduce_for(image, region, spec)
-        with self._memory.reserved(image.decoding_bytes):
+        nbytes = image.decoding_bytes + bytes_to_prepare(*image.upright_size(), region, spec)
+        with self._memory.reserved(nbytes):
             pixels = image.decode()
             stopwatch.lap(Stage.DECODE)
             as_pixels, mean_image = network.normalises(spec), network.mean_image(spec)
