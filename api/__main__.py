@@ -10,7 +10,7 @@ from config.log_setup import set_up_logging
 from config.private_files import keep_private
 from config.settings import SettingsError, read_settings
 from store.errors import StoreError
-from store.migrate import require_current_schema
+from store.migrate import wait_for_current_schema
 from store.open_places import warn_of_open_places
 
 
@@ -20,7 +20,7 @@ def main() -> int:
         settings = read_settings()
         set_up_logging(settings.log_level)
         keep_private(settings.data_folder)
-        require_current_schema(settings.database_url)
+        wait_for_current_schema(settings.database_url)
         warn_of_open_places(settings)
     except (SettingsError, StoreError) as error:
         print(error, file=sys.stderr)

@@ -3,6 +3,7 @@
 A sub-command's module is imported only when that command is asked for, so that ``recoq --help`` answers at once.
 """
 
+import logging
 from importlib import import_module
 from typing import Any, NamedTuple
 
@@ -70,6 +71,7 @@ class LazyCommands(click.Group):
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command; an expected failure becomes one sentence on standard error and exit status 1."""
+        logging.getLogger("store").addHandler(logging.NullHandler())  # what fails is told once, as one sentence
         try:
             return super().invoke(ctx)
         except (click.ClickException, click.exceptions.Exit, click.Abort):

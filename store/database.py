@@ -13,20 +13,13 @@ from typing import TypeVarTuple
 
 from sqlalchemy import URL, Engine, Row, Select, create_engine, event, make_url, text
 from sqlalchemy.engine import Connection
-from sqlalchemy.exc import (
-    ArgumentError,
-    DataError,
-    DBAPIError,
-    InterfaceError,
-    OperationalError,
-    SQLAlchemyError,
-    StatementError,
-)
-from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from sqlalchemy.orm import Session
 
+from store.availability.database_states import NOT_REACHABLE, READ_ONLY, UNFIT, database_error
+from store.availability.outages import answered, note
 from store.circuit import Circuit
-from store.errors import InvalidValue, StorageFull, StoreError, Unavailable
+from store.errors import DatabaseAway, InvalidValue, StoreError, Unavailable
 
 BUSY_TIMEOUT_MILLISECONDS = 5_000  # how long one SQLite writer waits for another
 ANSWER_SECONDS = 5.0  # within which PostgreSQL answers a statement, or is away
@@ -37,23 +30,6 @@ POOL_TIMEOUT_SECONDS = 5
 MOST_CONNECTIONS = 64  # above the threads of a worker, so that none waits while the database is well
 
 Columns = TypeVarTuple("Columns")
-
-NOT_REACHABLE = "The database is not reachable."
-FULL = "The database has no room left."
-UNFIT = (
-    "A value cannot be stored: text must have no NUL and no lone surrogates, numbers must be finite, "
-    "and objects must not be nested too deeply."
-)
-
-DISK_FULL_SQLSTATE = "53100"
-SQLITE_TROUBLE = (
-    sqlite3.SQLITE_BUSY,
-    sqlite3.SQLITE_LOCKED,
-    sqlite3.SQLITE_IOERR,
-    sqlite3.SQLITE_CANTOPEN,
-    sqlite3.SQLITE_PROTOCOL,
-    sqlite3.SQLITE_READONLY,
-)
 
 
 def _tell_nobody() -> None:
@@ -145,13 +121,19 @@ class Database:
     def _circuit_closed(self) -> Iterator[None]:
         """Do without the block while PostgreSQL is known not to answer; SQLite keeps nobody waiting for long."""
         if not self._circuit.allows():
-            raise Unavailable(NOT_REACHABLE)
+            refusal = DatabaseAway(NOT_REACHABLE)
+            note(refusal)
+            raise refusal
         start, away = monotonic(), False
         try:
             yield
-        except Unavailable:
+        except Unavailable as error:
             away = monotonic() - start >= HANGING_SECONDS and self._engine.dialect.name != "sqlite"
+            if str(error) == READ_ONLY:  # another server may have taken over: connect to where its name leads by then
+                self._engine.dispose()
             raise
+        else:
+            answered(DatabaseAway)
         finally:
             self._circuit.found(away=away)
 
@@ -228,38 +210,19 @@ def _sqlite_engine(url: URL, *, foreign_keys: bool, durable: bool) -> Engine:
 
 @contextmanager
 def database_errors_as_store_errors() -> Iterator[None]:
-    """Turn trouble with the database itself into errors of the store; errors of a statement pass unchanged."""
+    """Turn trouble with the database itself into errors of the store, and note it for the operator.
+
+    Errors of a statement pass unchanged.
+    """
     try:
         yield
-    except SQLAlchemyError as error:
-        translated = _store_error(error)
+    except (SQLAlchemyError, sqlite3.Error) as error:
+        translated = database_error(error)
         if translated is None:
             raise
+        if isinstance(translated, Unavailable):
+            translated.__cause__ = getattr(error, "orig", None) or error
+            note(translated)
         raise translated from error
     except UnicodeEncodeError as error:
         raise InvalidValue(UNFIT) from error
-
-
-def _store_error(error: SQLAlchemyError) -> StoreError | None:
-    if isinstance(error, PoolTimeoutError):
-        return Unavailable(NOT_REACHABLE)
-    if isinstance(error, DBAPIError):
-        return _driver_error(error)
-    if isinstance(error, StatementError) and isinstance(error.orig, InvalidValue):
-        return InvalidValue(UNFIT)
-    return None
-
-
-def _driver_error(error: DBAPIError) -> StoreError | None:
-    if isinstance(error.orig, sqlite3.Error):
-        code = getattr(error.orig, "sqlite_errorcode", 0) & 0xFF  # the primary code of an extended one
-        if code == sqlite3.SQLITE_FULL:
-            return StorageFull(FULL)
-        return Unavailable(NOT_REACHABLE) if code in SQLITE_TROUBLE else None
-    if isinstance(error, DataError):
-        return InvalidValue(UNFIT)
-    if getattr(error.orig, "sqlstate", None) == DISK_FULL_SQLSTATE:
-        return StorageFull(FULL)
-    if error.connection_invalidated or isinstance(error, (OperationalError, InterfaceError)):
-        return Unavailable(NOT_REACHABLE)
-    return None

@@ -5,6 +5,7 @@ Configured in code, so an installed package needs no file beside it. To write a 
 """
 
 import fcntl
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,9 +17,11 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import SQLAlchemyError
 
+from store.availability.outages import note
 from store.database import database_errors_as_store_errors, make_engine
 from store.errors import StoreError, Unavailable
 
+WAIT_SECONDS = 1.0
 ADVISORY_LOCK = 0x7265636F71  # any number will do, as long as nobody else in the database uses it
 
 DAMAGED = "The database cannot be used: it is damaged, not a database of Recoq, or may not be changed by this user."
@@ -71,6 +74,24 @@ def require_current_schema(database_url: str) -> None:
         raise StoreError(NOT_YET)
     if current != newest:
         raise StoreError("The database is that of another release of Recoq. Bring it up to date with: recoq migrate")
+
+
+def wait_for_current_schema(database_url: str) -> None:
+    """Return as soon as the database can be reached, if it has the schema that this code was written for.
+
+    For processes that serve: they wait at their start as they do later.
+
+    Raises:
+        StoreError: if it has to be created or migrated first.
+    """
+    while True:
+        try:
+            require_current_schema(database_url)
+        except Unavailable as error:
+            note(error)
+            time.sleep(WAIT_SECONDS)
+        else:
+            return
 
 
 def migration_config(connection: Connection) -> Config:

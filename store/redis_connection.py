@@ -15,7 +15,7 @@ from redis.retry import Retry
 from store.availability.outages import answered, note
 from store.availability.redis_states import NoAnswer, is_replaced, ledger_away
 from store.circuit import Circuit
-from store.errors import LedgerAway
+from store.errors import LedgerAway, LedgerFull
 
 SOCKET_TIMEOUT_SECONDS = 2.0
 MOST_CONNECTIONS = 64  # above the threads of a worker, far below the clients of an API process
@@ -150,4 +150,4 @@ def redis_errors_as_unavailable() -> Iterator[None]:
         away.__cause__ = error
         note(away)
         raise away from error
-    answered(LedgerAway)
+    answered(LedgerAway, LedgerFull)

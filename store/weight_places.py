@@ -13,9 +13,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol
 
+from store.availability.outages import answered, note
 from store.errors import Damaged, NotFound, StorageFull, StoreError, WeightsAway
 from store.records import StoredFile
 
+NOT_REACHABLE = "The weight store is not reachable."
+NO_PERMISSION = "This process has no permission to use the weight store."
 UNFINISHED = ".unfinished-"
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 FOLDER_RIGHTS = 0o2775  # what a network's folder takes over from the one that it lies in, with the group
@@ -90,7 +93,7 @@ class LocalPlace:
         """Return the stored folder itself; sizes are compared, contents are the disk's responsibility."""
         with errors_of_storage(OSError):
             if not self._root.is_dir():
-                raise WeightsAway("The weight store is not reachable.")
+                raise WeightsAway(NOT_REACHABLE)
             check_sizes(self._root / key, files)
         return self._root / key
 
@@ -137,9 +140,12 @@ def errors_of_storage(kinds: type[Exception]) -> Iterator[None]:
     except kinds as error:
         if isinstance(error, OSError) and error.errno in NO_ROOM:
             raise StorageFull("There is no room left for weights.") from error
-        if isinstance(error, PermissionError):
-            raise WeightsAway("This process has no permission to use the weight store.") from error
-        raise WeightsAway("The weight store is not reachable.") from error
+        denied = isinstance(error, PermissionError)
+        away = WeightsAway(NO_PERMISSION if denied else NOT_REACHABLE)
+        away.__cause__ = error
+        note(away)
+        raise away from error
+    answered(WeightsAway)
 
 
 @contextmanager

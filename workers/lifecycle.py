@@ -20,7 +20,7 @@ from config.queues import WORKER_QUEUES
 from config.settings import Settings
 from inference.device import DeviceError
 from store.errors import StoreError
-from store.migrate import require_current_schema
+from store.migrate import wait_for_current_schema
 from workers.assembly import assemble
 from workers.celery_app import create_celery_app
 from workers.companions.start import Companions
@@ -45,7 +45,7 @@ def run(settings: Settings, companions: Companions, protection: Protection) -> i
 def _serve(settings: Settings, companions: Companions, protection: Protection) -> int:
     # Celery warns root of messages that are pickles; ours are JSON, and nothing else is accepted.
     warnings.filterwarnings("ignore", category=SecurityWarning)
-    require_current_schema(settings.database_url)
+    wait_for_current_schema(settings.database_url)
     name = f"{socket.gethostname()}-{os.getpid()}"
     parts = assemble(settings, name, companions, protection)
     app = create_celery_app(settings, parts.runner.run, parts.in_hand, parts.runner.held_back)

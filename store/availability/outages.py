@@ -57,14 +57,14 @@ class Outages:
                 logger.error("%s (%d more times in %.0f s)", sentence, known.count, now - known.told)
                 known.told, known.count = now, 0
 
-    def answered(self, kind: type[Unavailable]) -> None:
+    def answered(self, *kinds: type[Unavailable]) -> None:
         """Note that a service has answered; its outage has ended when nothing failed for a while."""
         if not self._outages:
             return
         now = self._clock()
         with self._lock:
             for sentence, each in list(self._outages.items()):
-                if each.kind is kind and now - each.failed >= WELL_SECONDS:
+                if each.kind in kinds and now - each.failed >= WELL_SECONDS:
                     del self._outages[sentence]
                     logger.warning("It is over after %.0f s: %s", each.failed - each.began, sentence)
 
@@ -87,6 +87,6 @@ def note(error: Unavailable) -> None:
     _of_this_process.note(error)
 
 
-def answered(kind: type[Unavailable]) -> None:
-    """Note in this process that a service has answered; ``kind`` is the error that it being away raises."""
-    _of_this_process.answered(kind)
+def answered(*kinds: type[Unavailable]) -> None:
+    """Note in this process that a service has answered; ``kinds`` are the errors that it raises otherwise."""
+    _of_this_process.answered(*kinds)

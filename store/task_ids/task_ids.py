@@ -55,6 +55,7 @@ class TaskIds:
         self._tally = tally
         self._epoch: str | None = None
         self._free = deque[int]()
+        self._reserved = range(0)  # a block that the ledger does not know of yet
         self._block = FIRST_BLOCK
         self._seen = 0
         self._pending: int | None = None  # when the ledger was last looked at
@@ -148,7 +149,7 @@ class TaskIds:
             self._ledger.begin(state.token, recorded.token)
         if self._epoch != recorded.token:
             self._epoch, self._seen = recorded.token, 0
-        self._free.clear()
+        self._forget_ids()
         self._reserve(recorded.token, 1, state.counter)
         return recorded.token
 
@@ -174,21 +175,28 @@ class TaskIds:
             EpochEnded: if there is another epoch by now.
         """
         try:
-            block = self._records.reserve(epoch, max(self._block, count), above)
-            last_id = block[-1]
+            if len(self._reserved) < count:  # else the ledger could not be told of it, and no further one is needed
+                self._reserved = self._records.reserve(epoch, max(self._block, count), above)
+            last_id = self._reserved[-1]
             if not self._ledger.note_block(epoch, self._seen, last_id):
                 raise EpochEnded
             self._records.note(epoch, last_id)
         except EpochEnded:
             self._epoch = None
-            self._free.clear()
+            self._forget_ids()
             raise
         except Unavailable:
             if len(self._free) < count:
                 raise
         else:
-            self._free.extend(block)
+            self._free.extend(self._reserved)
+            self._reserved = range(0)
             self._block = min(2 * self._block, MAX_BLOCK)
+
+    def _forget_ids(self) -> None:
+        """Use none of the IDs of the epoch before."""
+        self._free.clear()
+        self._reserved = range(0)
 
     def _report(self, loss: LossKind, last_id: int, tasks: int | None) -> None:
         known = f"{tasks} of them" if tasks is not None else "with those"

@@ -1,15 +1,20 @@
-"""What the API answers, and what workers do, while Redis is dead, frozen, full or slow."""
+"""What the API answers, and what workers do, while Redis is dead, frozen, full, slow or a replica."""
 
 import contextlib
+import os
+import subprocess
 import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import urlsplit
 
 import httpx
 import redis
 
+from cli.redis_server import find_redis_binary, free_loopback_port
 from store.backlog import MEMORY_CHECK_SECONDS
 from store.task_keys import BACKLOG_KEY
 from tests.chaos.fleet import IMAGES, INFERENCE, Fleet, wait_until
@@ -18,6 +23,8 @@ ANSWER_SECONDS = 3.0
 CLIENTS = 24
 BACKLOG = 300
 FIELD = "inputs[0]image.source"
+DEMOTED_SECONDS = float(os.environ.get("CHAOS_DEMOTED_SECONDS", "4"))
+MAX_LINES = 12  # of a process, for an outage: one for each state and each ten seconds, and what starts and ends it
 
 
 def post(http: httpx.Client) -> httpx.Response:
@@ -201,4 +208,87 @@ def test_slow_redis_delays_and_loses_nothing(fleet: Fleet, http: httpx.Client) -
     thread.join()
     for response in responses:
         assert_succeeds(http, response)
+    assert pids(fleet) == before
+
+
+@contextmanager
+def failed_over(fleet: Fleet, folder: Path) -> Iterator[None]:
+    """Let another Redis take over what the fleet's has, and demote that one to its replica; then promote it again."""
+    master = urlsplit(fleet.launch.url)
+    port = free_loopback_port()
+    options = ("--port", str(port), "--dir", str(folder), "--save", "", "--masterauth", str(master.password))
+    with (
+        subprocess.Popen((find_redis_binary(), *options), stdout=subprocess.DEVNULL) as process,
+        redis.Redis(port=port) as other,
+        fleet.ledger() as ledger,
+    ):
+        try:
+            wait_until(lambda: _answers(other))
+            other.replicaof("127.0.0.1", master.port)
+            wait_until(lambda: other.info("replication")["master_link_status"] == "up")
+            other.replicaof("NO", "ONE")
+            ledger.replicaof("127.0.0.1", port)
+            wait_until(lambda: ledger.info("replication")["master_link_status"] == "up")
+            yield
+        finally:
+            ledger.replicaof("NO", "ONE")
+            process.terminate()
+
+
+def _answers(server: redis.Redis) -> bool:
+    try:
+        return bool(server.ping())
+    except redis.RedisError:
+        return False
+
+
+def test_demoted_redis_ends_no_process_and_loses_nothing(fleet: Fleet, http: httpx.Client, tmp_path: Path) -> None:
+    fleet.webhooks = fleet.process("workers.webhooks", "webhooks")
+    fleet.webhooks.start()
+    processes = [fleet.api, fleet.webhooks, *fleet.workers]
+    before = [process.pid for process in processes]
+    written = [len(process.log.read_text()) for process in processes]
+    with frozen_workers(fleet):
+        accepted = [accepted_post(http) for _ in range(20)]
+        with failed_over(fleet, tmp_path):
+            for worker in fleet.workers:
+                worker.thaw()
+            end = time.monotonic() + DEMOTED_SECONDS
+            while time.monotonic() < end:
+                start = time.monotonic()
+                response = post(http)
+                assert response.status_code == 503, response.text
+                assert int(response.headers["Retry-After"]) > 0
+                assert response.json()["error"] == "The task queue is away: Redis is a read-only replica."
+                assert time.monotonic() - start < ANSWER_SECONDS
+            ready = http.get(f"{fleet.url}/readyz")
+            assert (ready.status_code, list(ready.json()["reasons"])) == (503, ["queue"])
+    for response in accepted:
+        assert_succeeds(http, response)
+    assert_works_again(http)
+    assert [process.pid for process in processes if not process.ended] == before
+    for process, length in zip(processes, written, strict=True):
+        lines = process.log.read_text()[length:]
+        assert "Traceback" not in lines
+        assert len(lines.splitlines()) <= 2 * MAX_LINES, lines  # two processes of the API write into one
+    fleet.webhooks.stop()
+
+
+def test_emptied_redis_is_told_and_gives_no_id_again(fleet: Fleet, http: httpx.Client) -> None:
+    before, length = pids(fleet), len(fleet.api.log.read_text())
+    with frozen_workers(fleet):
+        lost = [accepted_post(http).json()["task_id"] for _ in range(26)]
+        time.sleep(2.5)  # the API looks once a second
+        with fleet.ledger() as ledger:
+            ledger.flushall()
+        wait_until(lambda: "26 of them that had not ended" in fleet.api.log.read_text()[length:])
+    response = accepted_post(http)
+    assert int(response.json()["task_id"]) > max(map(int, lost))
+    assert_succeeds(http, response)
+    for task_id in lost:
+        answer = http.get(f"/tasks/{task_id}")
+        assert answer.status_code == 404
+        assert answer.json()["error"].startswith(f"Task {task_id} is gone: all tasks with IDs up to")
+    [loss] = http.get("/operations").json()["ledger_losses"]
+    assert (loss["kind"], loss["tasks"]) == ("emptied", 26)
     assert pids(fleet) == before

@@ -11,13 +11,13 @@ from typing import Any, Protocol
 
 import orjson
 
-from store.errors import Damaged, NotFound, StorageFull, StoreError, Unavailable
+from store.errors import Damaged, NotFound, StorageFull, StoreError, Unavailable, WeightsAway
 from store.records import StoredFile
 from store.weights import WeightStore
 from workers.companions.channel import Companion
 from workers.companions.process import begin, serve
 
-_ERRORS = {kind.__name__: kind for kind in (Damaged, NotFound, StorageFull, Unavailable)}
+_ERRORS = {kind.__name__: kind for kind in (Damaged, NotFound, StorageFull, Unavailable, WeightsAway)}
 
 
 class Weights(Protocol):

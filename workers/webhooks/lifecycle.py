@@ -15,7 +15,7 @@ from config.queues import WEBHOOK_QUEUE, WEBHOOK_TASK_NAME
 from config.settings import Settings
 from store.accounts import Accounts
 from store.database import Database
-from store.migrate import require_current_schema
+from store.migrate import wait_for_current_schema
 from store.redis_connection import connect
 from store.task_ledger import TaskLedger
 from store.webhook_ledger import WebhookLedger
@@ -32,7 +32,7 @@ def serve(settings: Settings) -> int:
     keep_private(settings.data_folder)
     # Celery warns root of messages that are pickles; ours are JSON, and nothing else is accepted.
     warnings.filterwarnings("ignore", category=SecurityWarning)
-    require_current_schema(settings.database_url)
+    wait_for_current_schema(settings.database_url)
     redis = connect(settings.redis_url)
     webhooks = WebhookLedger(redis, settings.url_timeout_seconds)
     accounts = Accounts(Database(settings.database_url))

@@ -12,7 +12,7 @@ from sqlalchemy import text
 from config.queues import TaskKind
 from store.backlog import UNLIMITED, BacklogLimits
 from store.database import Database
-from store.errors import QueueFull, StoreError, Unavailable
+from store.errors import LedgerAway, QueueFull, StoreError, Unavailable
 from store.task_ids import ledger_epoch
 from store.task_ids.epoch_records import MAX_ID, EpochRecords, LedgerLoss, LossKind
 from store.task_ids.task_ids import FIRST_BLOCK, TaskIds
@@ -224,6 +224,25 @@ def test_blocks_that_are_left_do_while_the_database_is_away(
     with pytest.raises(Unavailable):
         process.submit(FIRST_BLOCK)
     process.ids.close()
+
+
+def test_requests_while_redis_is_away_reserve_one_block_at_most(start: Start, client: redis.Redis) -> None:
+    process = start()
+    process.submit()
+    mark = text("SELECT high_water FROM task_ids")
+    with process.database.reading() as session:
+        before = session.scalar(mark)
+    try:
+        client.config_set("min-replicas-to-write", 1)
+        for _ in range(5 * FIRST_BLOCK):
+            with pytest.raises(LedgerAway):
+                process.submit()
+    finally:
+        client.config_set("min-replicas-to-write", 0)
+    with process.database.reading() as session:
+        assert session.scalar(mark) - before <= 2 * FIRST_BLOCK
+    process.submit()
+    assert not process.losses()
 
 
 def test_ids_end_where_other_languages_round_them(start: Start) -> None:
