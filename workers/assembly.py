@@ -15,6 +15,7 @@ from inference.free_memory import cache_budget
 from inference.lanes import Lanes, use_threads
 from inference.loader import LoadedNetwork
 from inference.model_cache import ModelCache
+from inference.network_use import NetworkUse
 from store.backlog import BacklogLimits
 from store.database import Database
 from store.networks import Networks
@@ -87,9 +88,10 @@ def assemble(settings: Settings, worker_name: str, companions: Companions, prote
     signs = VitalSigns(telemetry)
     lanes = Lanes.of(device)
     fallback = BatchFallback(networks, catalogue, signs)
-    batcher = Batcher(settings.max_batch_size, signs.batch_ran, lanes, check=ServiceCheck(fallback.batch_checked))
+    use, check = NetworkUse(), ServiceCheck(fallback.batch_checked)
+    batcher = Batcher(settings.max_batch_size, signs.batch_ran, lanes, check=check, use=use)
     trial = LoadTrial(device, settings.load_timeout_seconds, settings.load_memory_bytes, companions.launcher)
-    cache = ModelCache[LoadedNetwork](_cache_bytes(settings, device))
+    cache = ModelCache[LoadedNetwork](_cache_bytes(settings, device), idle_seconds=use.idle_seconds)
     network_runner = NetworkRunner(
         weights,
         cache,

@@ -9,7 +9,7 @@ from collections.abc import Generator
 from concurrent.futures import Future
 from typing import Any
 
-from inference.errors import DeviceLostError, InferenceError
+from inference.errors import DeviceLostError, InferenceError, without_frames
 from store.errors import Unavailable
 from store.task_records import ClaimedTask, Ending, Outcome
 from workers.errors import TaskFailure
@@ -68,15 +68,16 @@ class TaskRun:
         except StopIteration as end:
             self.outcome = Outcome(data=end.value, stages=self.stopwatch.to_json())
         except Unavailable as error:
-            self.postponed = error
+            self.postponed = without_frames(error)
         except DeviceLostError as error:
             # The lease runs out and another process tries; attempts are counted, should this task be to blame.
             end_process(f"The device failed: {error}")
         except (TaskFailure, InferenceError, FetchError) as error:
-            self._fail(str(error))
-        except Exception:
+            self._fail(str(without_frames(error)))
+        except Exception as error:
             logger.exception("Task %s failed.", self.task.id)
             self._fail(INTERNAL_ERROR)
+            without_frames(error)
 
     def _fail(self, reason: str) -> None:
         self._handler.gave_up(self.task.request, reason)
