@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import torch
 
+from config.cores import usable_cores
 from config.queues import TaskKind
 from config.settings import MEBIBYTE, Settings
 from inference.batcher import Batcher
@@ -47,6 +48,7 @@ from workers.reconcile import Reconciler
 from workers.runner import TaskRunner
 from workers.sandbox.confinement import Protection
 from workers.set_aside import SetAside
+from workers.turns.heavy_images import HeavyImages
 from workers.vital_signs import VitalSigns
 
 logger = logging.getLogger(__name__)
@@ -58,6 +60,7 @@ class WorkerParts:
 
     runner: TaskRunner
     in_hand: InHand
+    heavy: HeavyImages
     batcher: Batcher
     decoder: DeviceDecoder | None
     leases: Leases
@@ -105,7 +108,7 @@ def assemble(settings: Settings, worker_name: str, companions: Companions, prote
     images = ImageInputs(settings, decoder)
     fetches = FetchAhead(RemoteFetcher(companions.fetcher), settings.url_fetches)
     leases = Leases(ledger, settings.lease_seconds)
-    in_hand = InHand()
+    in_hand, heavy = InHand(), HeavyImages(usable_cores())
     runner = TaskRunner(
         settings,
         worker_name,
@@ -118,6 +121,7 @@ def assemble(settings: Settings, worker_name: str, companions: Companions, prote
         },
         signs=signs,
         in_hand=in_hand,
+        heavy=heavy,
         set_aside=SetAside(leases, settings.worker_threads),
         fetches=fetches,
     )
@@ -132,7 +136,8 @@ def assemble(settings: Settings, worker_name: str, companions: Companions, prote
     )
     reconciler = Reconciler(TaskRecovery(redis), TaskQueue(redis, ledger))
     pinned = PinnedNetworks(settings.pinned_networks, networks, network_runner)
-    return WorkerParts(runner, in_hand, batcher, decoder, leases, reconciler, Reporter(telemetry, pulse.beat), pinned)
+    reporter = Reporter(telemetry, pulse.beat)
+    return WorkerParts(runner, in_hand, heavy, batcher, decoder, leases, reconciler, reporter, pinned)
 
 
 def _cache_bytes(settings: Settings, device: torch.device) -> int:

@@ -53,7 +53,7 @@ def _serve(settings: Settings, companions: Companions, protection: Protection) -
     # all threads for 0.4 s, each time that a network leaves and whenever Python thinks it is time.
     gc.collect()
     gc.freeze()
-    app = create_celery_app(settings, parts.runner.run, parts.in_hand, parts.runner.held_back)
+    app = create_celery_app(settings, parts.runner.run, parts.in_hand, parts.heavy, parts.runner.held_back)
     parts.leases.start()
     parts.reconciler.start()
     end_with_vital_threads()
