@@ -11,6 +11,7 @@ from benchmarks import (
     gpu,
     heavy_images,
     many_networks,
+    memory_at_rest,
     processes,
     speed,
     submit,
@@ -36,6 +37,7 @@ BENCHMARKS: dict[str, Benchmark] = {
     "heavy-images": heavy_images.run,
     "many-networks": many_networks.run,
     "worker-memory": worker_memory.run,
+    "memory-at-rest": memory_at_rest.run,
 }
 
 

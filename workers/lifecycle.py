@@ -25,6 +25,7 @@ from store.migrate import require_current_schema
 from workers.assembly import assemble
 from workers.celery_app import create_celery_app
 from workers.companions.start import Companions
+from workers.memory.rest import MemoryAtRest
 from workers.sandbox.confinement import Protection
 from workers.watchdog import Limit, end_with, end_with_vital_threads, exit_after, watch
 
@@ -54,6 +55,8 @@ def _serve(settings: Settings, companions: Companions, protection: Protection) -
     gc.collect()
     gc.freeze()
     app = create_celery_app(settings, parts.runner.run, parts.in_hand, parts.heavy, parts.runner.held_back)
+    rest = MemoryAtRest(lambda: bool(parts.leases.held_now()))
+    rest.start()
     parts.leases.start()
     parts.reconciler.start()
     end_with_vital_threads()
@@ -103,6 +106,7 @@ def _serve(settings: Settings, companions: Companions, protection: Protection) -
     parts.batcher.close()
     parts.leases.stop()
     parts.reporter.stop()
+    rest.stop()
     return int(worker.exitcode or 0)
 
 
