@@ -14,10 +14,12 @@ from api.network_tensors import missing_tensor
 from api.services import services
 from api.waiting import preferred_wait, wait_for
 from config.queues import Priority, TaskKind
+from contract.image_costs import decoding_seconds
 from contract.image_size import image_is_too_large
 from store.errors import Outdated
 from store.records import InferenceTarget, NetworkRecord
 from store.task_records import NewTask, Webhook
+from store.turns import URL_SECONDS, Cost, network_seconds
 
 
 def require_version(target: InferenceTarget) -> None:
@@ -40,7 +42,8 @@ def recognition_task(target: InferenceTarget, asked: dict[str, Any]) -> NewTask:
     _check_count(asked["inputs"], target.input_count)
     fields = {name: asked[name] for name in ("show_discarded", "max_predictions")}
     request = {"version_id": target.version_id, "network_id": target.network_id, **fields}
-    return replace(_new_task(TaskKind.RECOGNITION, request, asked), registry_stamp=target.stamp)
+    new = _new_task(TaskKind.RECOGNITION, request, asked, target.network_seconds)
+    return replace(new, registry_stamp=target.stamp)
 
 
 def tensors_task(network: NetworkRecord, asked: dict[str, Any]) -> NewTask:
@@ -52,7 +55,7 @@ def tensors_task(network: NetworkRecord, asked: dict[str, Any]) -> NewTask:
     _check_count(asked["inputs"], len(network.preprocessing["inputs"]))
     _check_tensors(asked["output_tensors"], network)
     fields = {"network_id": network.id, "output_tensors": asked["output_tensors"]}
-    return _new_task(TaskKind.TENSORS, fields, asked)
+    return _new_task(TaskKind.TENSORS, fields, asked, network_seconds(network.deployment.report))
 
 
 def accept_recognition(owner: int | None, spec_ref: int | str, asked: dict[str, Any]) -> Response:
@@ -108,7 +111,8 @@ def _check_tensors(names: list[str] | None, network: NetworkRecord) -> None:
         raise invalid_fields(errors)
 
 
-def _new_task(kind: TaskKind, fields: dict[str, Any], asked: dict[str, Any]) -> NewTask:
+def _new_task(kind: TaskKind, fields: dict[str, Any], asked: dict[str, Any], seconds: float) -> NewTask:
+    """Return a task for a network that takes so many ``seconds`` for it."""
     staged: list[bytes] = []
     described = [_describe(item["image"], staged) for item in asked["inputs"]]
     return NewTask(
@@ -120,7 +124,12 @@ def _new_task(kind: TaskKind, fields: dict[str, Any], asked: dict[str, Any]) -> 
         deadline_seconds=asked["deadline_seconds"],
         webhook=_webhook(asked["webhook"]),
         ended_with=_error_of_sizes(asked["inputs"], services().settings.max_image_bytes),
+        cost=Cost(sum(_decoding_seconds(item["image"]["source"]) for item in asked["inputs"]), seconds),
     )
+
+
+def _decoding_seconds(source: SentImage | ImageUrl) -> float:
+    return decoding_seconds(source.data) if isinstance(source, SentImage) else URL_SECONDS
 
 
 def _error_of_sizes(inputs: list[dict[str, Any]], max_bytes: int) -> str | None:

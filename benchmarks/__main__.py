@@ -9,8 +9,10 @@ from benchmarks import (
     decoding,
     deep_queue,
     gpu,
+    heavy_images,
     ledger_server,
     many_networks,
+    memory_at_rest,
     processes,
     speed,
     submit,
@@ -33,9 +35,11 @@ BENCHMARKS: dict[str, Benchmark] = {
     "submit": submit.run,
     "processes": processes.run,
     "deep-queue": deep_queue.run,
+    "heavy-images": heavy_images.run,
     "many-networks": many_networks.run,
     "worker-memory": worker_memory.run,
     "ledger-server": ledger_server.run,
+    "memory-at-rest": memory_at_rest.run,
 }
 
 

@@ -15,12 +15,14 @@ from redis import Redis
 from cli.embedded_redis import with_running_redis
 from config.queues import TaskKind
 from config.settings import read_settings
+from contract.image_costs import decoding_seconds
 from store.redis_connection import connect
 from store.task_keys import TASK_PREFIX
 from store.task_ledger import TaskLedger
 from store.task_queue import TaskQueue
 from store.task_records import NewTask
 from store.telemetry.pending import PendingTasks
+from store.turns import Cost
 from tests.service import Service
 
 TTL_SECONDS = 600
@@ -35,7 +37,10 @@ class Feeder:
     def __init__(self, redis: Redis, account_id: int, request: dict[str, Any], images: Sequence[bytes]) -> None:
         self._queue = TaskQueue(redis, TaskLedger(redis, TTL_SECONDS))
         self._pending = PendingTasks(redis)
-        self._tasks = [NewTask(account_id, TaskKind.RECOGNITION, request, (image,)) for image in images]
+        self._tasks = [
+            NewTask(account_id, TaskKind.RECOGNITION, request, (image,), cost=Cost(decoding_seconds(image)))
+            for image in images
+        ]
         self.submitted = 0
 
     @classmethod

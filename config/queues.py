@@ -2,9 +2,8 @@
 
 The API enqueues by name and never imports the workers, so the names live where both may look.
 
-Tasks wait in queues by service class and account: each class has a share of the workers, and within a class the
-accounts take turns. Accounts are spread over a fixed number of queues (shards), because every worker reads them all;
-two accounts in one shard take turns as one.
+Tasks wait in queues by service class: each class has a share of the workers. Within a queue, each account has a line of
+its own, and the accounts take turns (``store.turns``).
 """
 
 from dataclasses import dataclass
@@ -37,38 +36,38 @@ DEPLOYMENT_QUEUE = "recoq.deployment"
 RECOVERY_QUEUE = "recoq.recovery"  # tasks that a worker or a message was lost for: they have waited already
 WEBHOOK_QUEUE = "recoq.webhooks"  # read by processes of its own, so that slow receivers never slow inference
 WEBHOOK_TASK_NAME = "recoq.deliver_webhook"
-ACCOUNT_SHARDS = 16
+EARLIER_SHARDS = 16
 
 
 @dataclass(frozen=True)
 class ServiceClass:
-    """Queues that share a part of the workers: while all classes have work, ``share`` of the sum of all shares."""
+    """A queue and its part of the workers: while all classes have work, ``share`` of the sum of all shares."""
 
     share: int
-    queues: tuple[str, ...]
-
-
-def _sharded(priority: Priority) -> tuple[str, ...]:
-    return tuple(f"recoq.{priority}.{shard}" for shard in range(ACCOUNT_SHARDS))
+    queue: str
 
 
 SERVICE_CLASSES = (
-    ServiceClass(16, (RECOVERY_QUEUE,)),
-    ServiceClass(16, _sharded(Priority.HIGH)),
-    ServiceClass(4, (DEPLOYMENT_QUEUE,)),
-    ServiceClass(4, _sharded(Priority.NORMAL)),
-    ServiceClass(1, _sharded(Priority.LOW)),
+    ServiceClass(16, RECOVERY_QUEUE),
+    ServiceClass(16, f"recoq.{Priority.HIGH}"),
+    ServiceClass(4, DEPLOYMENT_QUEUE),
+    ServiceClass(4, f"recoq.{Priority.NORMAL}"),
+    ServiceClass(1, f"recoq.{Priority.LOW}"),
 )
-WORKER_QUEUES = tuple(queue for service_class in SERVICE_CLASSES for queue in service_class.queues)
+WORKER_QUEUES = tuple(service_class.queue for service_class in SERVICE_CLASSES)
+# Earlier releases spread accounts over these. No worker reads them: what waits there is recovered as lost.
+EARLIER_QUEUES = (
+    RECOVERY_QUEUE,
+    DEPLOYMENT_QUEUE,
+    *(f"recoq.{priority}.{shard}" for priority in Priority for shard in range(EARLIER_SHARDS)),
+)
 
 
-def queues_of(account_id: int) -> frozenset[str]:
-    """Return the names of the queues in which new inferences of an account wait."""
-    return frozenset(f"recoq.{priority}.{account_id % ACCOUNT_SHARDS}" for priority in Priority)
-
-
-def queue_of(kind: TaskKind, priority: Priority, account_id: int) -> str:
+def queue_of(kind: TaskKind, priority: Priority) -> str:
     """Return the name of the queue in which a new task waits."""
-    if kind is TaskKind.DEPLOYMENT:
-        return DEPLOYMENT_QUEUE
-    return f"recoq.{priority}.{account_id % ACCOUNT_SHARDS}"
+    return DEPLOYMENT_QUEUE if kind is TaskKind.DEPLOYMENT else f"recoq.{priority}"
+
+
+def line_of(queue: str, account_id: int) -> str:
+    """Return the name of an account's line in a queue: the tasks that it has there, in order."""
+    return f"{queue}:{account_id}"

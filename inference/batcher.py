@@ -16,15 +16,16 @@ from weakref import WeakKeyDictionary
 import torch
 
 from inference.batch_plan import CAREFUL, BatchPlan
-from inference.errors import DeviceLostError, NetworkError
+from inference.errors import DeviceLostError, NetworkError, without_frames
 from inference.evidence.service import ServiceCheck
 from inference.expected import Expected
 from inference.lanes import Lanes, use_threads
+from inference.network_use import NetworkUse
 from inference.openmp import dismiss_helpers
 from inference.waiting import Answer, BatchRun, Runnable, Sample, Waiting, WaitingSamples
 
 
-def _note_nothing(run: BatchRun) -> None:
+def _note_nothing(network: Runnable, run: BatchRun) -> None:
     """Take no notice of a batch."""
 
 
@@ -49,15 +50,18 @@ class Batcher:
         lanes: those of the device; one, and the threads left as they are, if it is not given.
         expected: tells how long batches wait for samples that are being prepared.
         check: compares the first batches of each network with what their samples give alone, if it is given.
+        use: is informed of the samples that networks are in use for.
     """
 
     def __init__(
         self,
         max_batch_size: int,
-        on_batch: Callable[[BatchRun], None] = _note_nothing,
+        on_batch: Callable[[Runnable, BatchRun], None] = _note_nothing,
         lanes: Lanes | None = None,
         expected: Expected | None = None,
+        *,
         check: ServiceCheck | None = None,
+        use: NetworkUse | None = None,
     ) -> None:
         self._max_batch_size = max_batch_size
         self._on_batch = on_batch
@@ -65,6 +69,7 @@ class Batcher:
         self._waiting = WaitingSamples()
         self._expected = expected or Expected()
         self._check = check
+        self._use = use or NetworkUse()
         self._running: dict[int, _Batch] = {}  # by lane
         self._changed = threading.Condition()
         self._closed = False
@@ -80,11 +85,13 @@ class Batcher:
     @contextmanager
     def expecting(self, network: Runnable) -> Iterator[None]:
         """Let a batch of this network wait a little for the sample that is prepared and submitted in the block."""
+        self._use.begin(network)
         with self._changed:
             self._expected.add(network)
         try:
             yield
         finally:
+            self._use.end(network)
             with self._changed:
                 self._expected.remove(network)
                 if self._waiting:
@@ -98,6 +105,7 @@ class Batcher:
         with self._changed:
             if self._closed:
                 raise NetworkError("The worker is stopping.")
+            self._use.begin(network)
             answer = self._waiting.add(network, sample, plan)
             self._changed.notify()
         return answer
@@ -117,11 +125,22 @@ class Batcher:
             thread.join()
 
     def _serve(self, lane: int) -> None:
-        while (batch := self._next_batch(lane)) is not None:
-            use_threads(batch.threads)
-            self._run(batch.samples, batch.share)
+        while self._serve_next(lane):
             if not self._waiting:
                 dismiss_helpers()
+
+    def _serve_next(self, lane: int) -> bool:
+        """Wait for a batch and run it; false when there will be no more.
+
+        A method of its own, so that a lane that waits holds neither the last batch nor its network.
+        """
+        batch = self._next_batch(lane)
+        if batch is None:
+            return False
+        use_threads(batch.threads)
+        self._run(batch.samples, batch.share)
+        self._use.end(batch.network, len(batch.samples))
+        return True
 
     def _next_batch(self, lane: int) -> _Batch | None:
         """Wait for a batch to run in a lane; None when there will be no more."""
@@ -178,22 +197,23 @@ class Batcher:
                 results = self._check.checked(network, inputs, results, seconds)
         except DeviceLostError as error:
             for waiting in samples:
-                waiting.future.set_exception(error)
-        except torch.OutOfMemoryError:
+                waiting.future.set_exception(without_frames(error))
+        except torch.OutOfMemoryError as error:
+            without_frames(error)  # what the batch had come to, whose memory its halves need
             torch.cuda.empty_cache()
             with self._changed:
                 self._fitting[network] = max(1, len(samples) // 2)
             self._split(samples, share, NetworkError("The device has not enough memory for this input."))
         except Exception as error:  # whatever a network raises is that network's failure, and the thread lives on
-            self._split(samples, share, error)
+            self._split(samples, share, without_frames(error))
         else:
-            run = BatchRun(network, len(samples), seconds, share)
+            run = BatchRun(len(samples), seconds, share)
             with self._changed:
-                self._expected.has_run(run)
+                self._expected.has_run(network, run)
             for waiting, tensors in zip(samples, results, strict=True):
                 waiting.future.batch = run
                 waiting.future.set_result(tensors)
-            self._on_batch(run)
+            self._on_batch(network, run)
 
     def _split(self, samples: list[Waiting], share: float, error: Exception) -> None:
         if len(samples) == 1:

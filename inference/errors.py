@@ -6,6 +6,8 @@ task's error.
 """
 
 import re
+from traceback import format_tb
+from typing import TypeVar
 
 MAX_REASON_CHARACTERS = 240
 
@@ -15,6 +17,7 @@ _MACHINERY = re.compile(
     r"\[enforce fail at [^\]]*\][ .]*|\s*Exception raised from .*|\s*\(Triggered internally .*|\bframe #\d+.*"
 )
 _NEXT_SENTENCE = re.compile(r"(?<=[.!?])\s+(?=[A-Z])")
+_Error = TypeVar("_Error", bound=BaseException)
 _EXCEPTION_NAME = re.compile(r"^(?:[\w.]*(?:Error|Exception|AssertionError))\s*:\s*")
 
 
@@ -36,6 +39,27 @@ class DeviceLostError(Exception):
     Not the fault of an image or of one network alone, and nothing that runs later in this process can
     succeed.
     """
+
+
+def without_frames(error: _Error) -> _Error:
+    """Return an error that was caught, without the frames that it came through.
+
+    An error that outlives its ``except`` clause, say in a future, keeps the variables of all these functions and of
+    those that called them: images, tensors, whole networks, and often itself, in a cycle that is only found when the
+    garbage collector goes through all objects. The lines of an unexpected error stay, as a note, for the log.
+    """
+    seen = set[int]()
+    rest: list[BaseException] = [error]
+    while rest:
+        each = rest.pop()
+        if id(each) in seen:
+            continue
+        seen.add(id(each))
+        if each.__traceback__ is not None and not isinstance(each, InferenceError):
+            each.add_note("".join(format_tb(each.__traceback__)))
+        each.__traceback__ = None
+        rest += [linked for linked in (each.__cause__, each.__context__) if linked is not None]
+    return error
 
 
 def reason_of(error: BaseException) -> str:

@@ -32,9 +32,9 @@ class Expected:
         if not self._counts[network]:
             del self._counts[network]
 
-    def has_run(self, batch: BatchRun) -> None:
+    def has_run(self, network: Runnable, batch: BatchRun) -> None:
         """Note how long a batch took."""
-        self._batch_seconds[batch.network] = batch.seconds
+        self._batch_seconds[network] = batch.seconds
 
     def held_seconds(self, oldest: Waiting, now: float) -> float:
         """Return for how much longer a batch that is not full waits for others; 0 or less if it does not.

@@ -1,12 +1,13 @@
 """Keeps the networks that a device is using loaded, within a budget of bytes; the least recently used leaves first.
 
 However many tasks wait for one network, it is loaded once, on a thread of its own, so that networks that are already
-loaded go on running meanwhile. Where more networks are in use than fit, loading must not become all that happens: a
-network stays for a multiple of the time that it took to load, few are loaded at once, and one that had to leave while
-tasks still held it comes back for nothing. A network that cannot be loaded is remembered as such for a short while, so
-that its tasks fail at once instead of each trying again.
+loaded go on running meanwhile. When room is needed, an idle network leaves at once. Where more networks are in use than
+fit, loading must not become all that happens: a network in use stays for a multiple of the time that it took to load,
+few are loaded at once, and one that had to leave while tasks still held it comes back for nothing. A network that
+cannot be loaded is remembered as such for a short while, so that its tasks fail at once instead of each trying again.
 """
 
+import gc
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
@@ -17,9 +18,12 @@ from time import monotonic
 from typing import Generic, Protocol, TypeVar
 from weakref import WeakValueDictionary
 
+from inference.errors import without_frames
+
 LOADS_AT_ONCE = 2  # so that a large network does not hold up all others, and loading does not take all cores
 FAILURE_MEMORY_SECONDS = 10.0
-STAY_OVER_LOAD = 4.0  # a network stays for so many times as long as it took to load
+IDLE_SECONDS = 0.1  # clients that send one image after the other are back by then
+STAY_OVER_LOAD = 4.0  # a network that is in use stays for so many times as long as it took to load
 SHORTEST_STAY_SECONDS = 1.0
 LONGEST_STAY_SECONDS = 20.0
 LONGEST_WAIT_SECONDS = 30.0  # for room; then a load goes ahead, and the budget is exceeded for a while
@@ -32,6 +36,10 @@ class Sized(Protocol):
     @property
     def nbytes(self) -> int:
         """Bytes of device memory."""
+
+
+def _never_idle(_loaded: object) -> float:
+    return 0.0
 
 
 Loaded = TypeVar("Loaded", bound=Sized)
@@ -58,10 +66,23 @@ class _Entry(Generic[Loaded]):
 
 
 class ModelCache(Generic[Loaded]):
-    """Loaded networks by key; safe to share between threads."""
+    """Loaded networks by key; safe to share between threads.
 
-    def __init__(self, budget_bytes: int, *, shortest_stay_seconds: float = SHORTEST_STAY_SECONDS) -> None:
+    Args:
+        budget_bytes: of all networks together.
+        shortest_stay_seconds: of a network that is in use, or waits for its first use.
+        idle_seconds: returns for how long a network has had nothing to do, 0 while it is in use or was never used.
+    """
+
+    def __init__(
+        self,
+        budget_bytes: int,
+        *,
+        shortest_stay_seconds: float = SHORTEST_STAY_SECONDS,
+        idle_seconds: Callable[[Loaded], float] = _never_idle,
+    ) -> None:
         self.budget_bytes = budget_bytes
+        self._idle_seconds = idle_seconds
         self._shortest_stay_seconds = shortest_stay_seconds
         self._entries: OrderedDict[str, _Entry[Loaded]] = OrderedDict()
         # Those that had to leave and that tasks still use: their memory is not free before these let go of them.
@@ -151,7 +172,7 @@ class ModelCache(Generic[Loaded]):
         except BaseException as error:  # everyone who waits must hear of it, also of a MemoryError
             with self._lock:
                 entry.nbytes, entry.failed_at = 0, monotonic()
-            entry.future.set_exception(error)
+            entry.future.set_exception(without_frames(error))
             return
         with self._lock:
             self._settle(entry, loaded, monotonic() - started)
@@ -166,27 +187,36 @@ class ModelCache(Generic[Loaded]):
 
     def _wait_for_room(self, key: str, entry: _Entry[Loaded], nbytes: int) -> None:
         """Have others leave until ``nbytes`` fit, and take them; one that is larger than the budget waits for all."""
-        deadline = monotonic() + LONGEST_WAIT_SECONDS
+        deadline, some_left = monotonic() + LONGEST_WAIT_SECONDS, False
         while True:
             with self._lock:
                 while self._used() + nbytes > self.budget_bytes and (leaver := self._next_to_leave(entry)) is not None:
                     self._evict(leaver)
+                    some_left = True
                 fits = self._used() + nbytes <= self.budget_bytes
                 if fits or monotonic() > deadline or not self._may_become_free(entry):
                     entry.nbytes = nbytes
-                    return
+                    break
             threading.Event().wait(POLL_SECONDS)
+        if some_left:
+            gc.collect()  # modules of exported programs are parts of cycles
 
     def _used(self) -> int:
         leaving = sum(loaded.nbytes for loaded in list(self._leaving.values()))
         return leaving + sum(entry.nbytes for entry in self._entries.values())
 
     def _next_to_leave(self, keep: _Entry[Loaded]) -> str | None:
-        now = monotonic()
+        """Return the key of the network that makes room first: an idle one, or one whose stay is over."""
+        now, over = monotonic(), None
         for key, entry in self._entries.items():
-            if entry is not keep and entry.loaded is not None and not entry.is_pinned and entry.stays_until <= now:
+            loaded = entry.loaded
+            if entry is keep or loaded is None or entry.is_pinned:
+                continue
+            if self._idle_seconds(loaded) >= IDLE_SECONDS:
                 return key
-        return None
+            if over is None and entry.stays_until <= now:
+                over = key
+        return over
 
     def _may_become_free(self, keep: _Entry[Loaded]) -> bool:
         others = (entry for entry in self._entries.values() if entry is not keep and not entry.is_pinned)

@@ -26,9 +26,11 @@ class Runnable(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class BatchRun:
-    """A batch that the device has run: how many samples, for how long, and on which share of the device."""
+    """A batch that the device has run: how many samples, for how long, and on which share of the device.
 
-    network: Runnable
+    It does not hold the network: answers outlive a network that has to leave.
+    """
+
     size: int
     seconds: float
     share: float = 1.0

@@ -36,9 +36,9 @@ def submit_call(new: NewTask, limits: bytes, ttl_seconds: int, issue: Issue | No
 
     The record of one that has ended is kept for ``ttl_seconds``, and no input of it is staged.
     """
-    keys = [COUNTER_KEY, WAITING_PREFIX + new.queue, BACKLOG_KEY, PENDING_NETWORKS_KEY, new.queue]
+    keys = [COUNTER_KEY, WAITING_PREFIX + new.line, BACKLOG_KEY, PENDING_NETWORKS_KEY, new.line]
     keys += [DEADLINES_KEY, REGISTRY_STAMP_KEY, WEBHOOKS_KEY, EPOCH_KEY]
-    arguments: list[Any] = [TASK_PREFIX, INPUTS_PREFIX, new.account_id, new.kind.value, new.queue]
+    arguments: list[Any] = [TASK_PREFIX, INPUTS_PREFIX, new.account_id, new.kind.value, new.line]
     arguments += [orjson.dumps(new.request), new.request.get("version_id", ""), limits]
     arguments += [new.network_id, PENDING_PREFIX]
     arguments += [message_template(new.kind, new.queue), ID_PLACEHOLDER, TAG_PLACEHOLDER]
@@ -46,8 +46,10 @@ def submit_call(new: NewTask, limits: bytes, ttl_seconds: int, issue: Issue | No
 
 
 def _options(new: NewTask, ttl_seconds: int, issue: Issue | None) -> dict[str, Any]:
-    """Return what not all tasks have."""
-    options: dict[str, Any] = {} if issue is None else {"issue": issue.as_option()}
+    """Return the cost, and what not all tasks have."""
+    options: dict[str, Any] = {"cost": new.cost.text}
+    if issue is not None:
+        options["issue"] = issue.as_option()
     if new.ended_with is not None:
         options["ended"] = {
             "error": new.ended_with,
@@ -84,4 +86,5 @@ def finish_call(ending: Ending, ttl_seconds: int) -> Call:
     arguments: list[Any] = [task_id, "" if ending.fence is None else ending.fence, outcome.status.value]
     arguments += [outcome.error or "", outcome.data or b"", ttl_seconds]
     arguments += [WAITING_PREFIX, outcome.stages or b"", DRAINED_PREFIX, PENDING_PREFIX]
-    return [*keys, DEADLINES_KEY, WEBHOOKS_KEY], [*arguments, WEBHOOKS_CHANNEL, WEBHOOK_TTL_SECONDS]
+    arguments += [WEBHOOKS_CHANNEL, WEBHOOK_TTL_SECONDS, f"{ending.extra_seconds:.6f}"]
+    return [*keys, DEADLINES_KEY, WEBHOOKS_KEY], arguments

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Generic, Literal, TypeVar
 
+from store.turns import NETWORK_SECONDS
+
 DeploymentStatus = Literal["pending", "success", "error"]
 Role = Literal["admin", "read"]
 JsonObject = dict[str, Any]
@@ -118,12 +120,13 @@ class InferenceTarget:
 
     ``version_id`` is None for a request to a network itself, and for a specification without a current version;
     in the latter case ``network_id`` and ``input_count`` are 0. ``stamp`` is that of the registry if the target is
-    remembered from then.
+    remembered from then. ``network_seconds`` is what the network is estimated to take for an image.
     """
 
     version_id: int | None
     network_id: int
     input_count: int
+    network_seconds: float = NETWORK_SECONDS
     stamp: str | None = None
 
 

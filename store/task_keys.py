@@ -2,7 +2,8 @@
 
 TASK_PREFIX = "recoq:task:"  # + id: hash, the record
 INPUTS_PREFIX = "recoq:inputs:"  # + id: list of staged bytes, gone when the task ends
-WAITING_PREFIX = "recoq:waiting:"  # + queue: pending tasks that no worker has claimed, sorted by when last enqueued
+LINES_KEY = "recoq:lines"  # set, the lines in which tasks wait: "<queue>:<account>" (lua/turns.lua has more of them)
+WAITING_PREFIX = "recoq:waiting:"  # + line: pending tasks that no worker has claimed, sorted by when last enqueued
 PENDING_PREFIX = "recoq:pending:"  # + network: tasks that have not ended, sorted by when they were accepted
 PENDING_NETWORKS_KEY = "recoq:pending-networks"  # the networks with such tasks
 LEASES_KEY = "recoq:leases"  # claimed tasks, sorted by when their lease runs out

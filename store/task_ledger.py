@@ -37,6 +37,7 @@ from store.task_keys import (
 from store.task_reading import READ_FIELDS, record_of
 from store.task_records import CANCELLED, OVERDUE, Acceptance, ClaimedTask, Ending, NewTask, Outcome, TaskRecord
 from store.telemetry.telemetry import Telemetry
+from store.turns import Cost
 
 MOST_OVERDUE_AT_ONCE = 1000
 
@@ -73,11 +74,13 @@ class TaskLedger:
         self._limits = limits.as_json()
         self._ttl = task_ttl_seconds
         self._submit = ledger_script(
-            redis, "clock", "backlog", "networks", "idempotency", "ended", "webhooks", "issue", "submit"
+            redis, "clock", "backlog", "networks", "idempotency", "ended", "webhooks", "turns", "issue", "submit"
         )
         self._discard = ledger_script(redis, "backlog", "networks", "ended", "discard")
         self._claim = ledger_script(redis, "clock", "when_full", "claim")
-        self._finish = ledger_script(redis, "clock", "when_full", "backlog", "networks", "ended", "webhooks", "finish")
+        self._finish = ledger_script(
+            redis, "clock", "when_full", "backlog", "networks", "ended", "webhooks", "turns", "finish"
+        )
         self._renew = ledger_script(redis, "clock", "when_full", "renew")
         self._find_overdue = ledger_script(redis, "clock", "find_overdue")
         self._postpone = ledger_script(redis, "when_full", "postpone")
@@ -263,7 +266,7 @@ class TaskLedger:
             return LastAttempt(task_id)
         if not record:
             return None
-        attempt, fence, kind, request, inputs, account, queued_seconds = record
+        attempt, fence, kind, request, inputs, account, queued_seconds, cost = record
         task = ClaimedTask(
             id=task_id,
             account_id=int(account),
@@ -273,6 +276,7 @@ class TaskLedger:
             request=orjson.loads(request),
             inputs=inputs,
             queued_seconds=max(0.0, float(queued_seconds)),
+            cost=Cost.from_text(cost),
         )
         return AttemptsExhausted(task) if verdict == b"exhausted" else task
 

@@ -1,14 +1,15 @@
 """The queues in which tasks wait for a worker: how a task gets there, how it gets back there, and how many wait."""
 
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 from redis import Redis
 
-from config.queues import RECOVERY_QUEUE, WORKER_QUEUES
+from config.queues import RECOVERY_QUEUE
 from store.errors import StoreError
 from store.ledger_scripts import ledger_script
 from store.redis_connection import redis_errors_as_unavailable
-from store.task_keys import WAITING_PREFIX
+from store.task_keys import LINES_KEY, TASK_PREFIX, WAITING_PREFIX
 from store.task_ledger import TaskLedger
 from store.task_messages import message
 from store.task_records import Acceptance, FreeTask, NewTask
@@ -21,7 +22,7 @@ class TaskQueue:
 
     def __init__(self, redis: Redis, ledger: TaskLedger, tally: Tally | None = None) -> None:
         self._redis = redis
-        self._enqueue = ledger_script(redis, "when_full", "enqueue")
+        self._enqueue = ledger_script(redis, "when_full", "turns", "enqueue")
         self._ledger = ledger
         self._tally = tally
 
@@ -57,14 +58,15 @@ class TaskQueue:
         Raises:
             Unavailable: if the messages could not be sent.
         """
-        messages = [message(task.kind, RECOVERY_QUEUE, task.id) for task in tasks]
+        messages = [part for task in tasks for part in (task.id, message(task.kind, RECOVERY_QUEUE, task.id))]
         if messages:
             with redis_errors_as_unavailable():
-                self._enqueue(keys=[RECOVERY_QUEUE], args=messages)
+                self._enqueue(args=[RECOVERY_QUEUE, TASK_PREFIX, *messages])
 
     def depth(self) -> int:
         """Return how many tasks wait that no worker has claimed yet."""
         with redis_errors_as_unavailable(), self._redis.pipeline(transaction=False) as pipeline:
-            for queue in WORKER_QUEUES:
-                pipeline.zcard(WAITING_PREFIX + queue)
+            lines: Any = self._redis.smembers(LINES_KEY)
+            for line in lines:
+                pipeline.zcard(WAITING_PREFIX + line.decode())
             return sum(pipeline.execute())

@@ -6,7 +6,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from config.queues import Priority, TaskKind, queue_of
+from config.queues import Priority, TaskKind, line_of, queue_of
+from store.turns import NOTHING, Cost
 
 
 class TaskStatus(StrEnum):
@@ -67,6 +68,7 @@ class NewTask:
     ``registry_stamp`` is the stamp under which the task is accepted, if it is only under one.
     A task that is known to fail is accepted as one that has ``ended_with`` that error: it is not run, nothing of it is
     staged, and all else is as with any task that has ended.
+    ``cost`` is what it is estimated to take.
     """
 
     account_id: int
@@ -80,11 +82,17 @@ class NewTask:
     awaited_on: str | None = None
     registry_stamp: str | None = None
     ended_with: str | None = None
+    cost: Cost = NOTHING
 
     @property
     def queue(self) -> str:
         """The queue in which the task waits at first."""
-        return queue_of(self.kind, self.priority, self.account_id)
+        return queue_of(self.kind, self.priority)
+
+    @property
+    def line(self) -> str:
+        """The line of its account there."""
+        return line_of(self.queue, self.account_id)
 
     @property
     def network_id(self) -> int:
@@ -145,7 +153,7 @@ class ClaimedTask:
 
     ``attempt`` counts from 1; one that could not be made is taken back, so that two claims may be the same attempt. The
     ``fence`` is higher with each claim: an outcome is taken from the latest only. ``queued_seconds`` is the time from
-    its acceptance until this claim.
+    its acceptance until this claim. ``cost`` is what its account has been charged for it.
     """
 
     id: str
@@ -156,6 +164,7 @@ class ClaimedTask:
     request: Mapping[str, Any]
     inputs: Sequence[bytes] = field(repr=False)
     queued_seconds: float
+    cost: Cost = NOTHING
 
     @property
     def network_id(self) -> int:
@@ -165,8 +174,13 @@ class ClaimedTask:
     @property
     def image_urls(self) -> list[str]:
         """The images that have to be fetched, each once, in the order of the inputs."""
+        return list(dict.fromkeys(self.urls_of_inputs))
+
+    @property
+    def urls_of_inputs(self) -> list[str]:
+        """The image URL of each input that has one."""
         sources = (given["source"] for given in self.request.get("inputs", ()))
-        return list(dict.fromkeys(source["url"] for source in sources if "url" in source))
+        return [source["url"] for source in sources if "url" in source]
 
 
 @dataclass(frozen=True)
@@ -196,11 +210,15 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Ending:
-    """The outcome of a task by one of its claims; without a ``fence`` it counts whoever else has claimed the task."""
+    """The outcome of a task by one of its claims; without a ``fence`` it counts whoever else has claimed the task.
+
+    ``extra_seconds`` is what it has cost beyond what its account was charged.
+    """
 
     task_id: str
     fence: int | None
     outcome: Outcome
+    extra_seconds: float = 0.0
 
 
 CANCELLED = Outcome(error="Cancelled.")

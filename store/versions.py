@@ -10,16 +10,17 @@ from sqlalchemy.orm import Session, defer
 from store.database import Database
 from store.errors import InvalidReference, NotFound
 from store.networks import network_record
-from store.records import InferenceTarget, JsonArray, Page, RunnableVersion, VersionRecord
+from store.records import InferenceTarget, JsonArray, JsonObject, Page, RunnableVersion, VersionRecord
 from store.rows import count, is_id, named, owned_by, window
 from store.specs import spec_record
 from store.tables import Network, Spec, Version, now
+from store.turns import network_seconds
 
 NO_CURRENT_VERSION = InferenceTarget(version_id=None, network_id=0, input_count=0)
 
 # Every inference request runs one of these: built once, and of columns only.
 _CURRENT_TARGET = (
-    select(Spec.current_version_id, Version.network_id, Network.input_count)
+    select(Spec.current_version_id, Version.network_id, Network.input_count, Network.deployment_report)
     .select_from(Spec)
     .outerjoin(Version, Version.id == Spec.current_version_id)
     .outerjoin(Network, Network.id == Version.network_id)
@@ -29,7 +30,7 @@ TARGET_OF_SPEC = _CURRENT_TARGET.where(
 )
 TARGET_OF_SLUG = _CURRENT_TARGET.where(Spec.slug == bindparam("ref"), Spec.account_id.is_(None))
 TARGET_OF_VERSION = (
-    select(Version.id, Version.network_id, Network.input_count)
+    select(Version.id, Version.network_id, Network.input_count, Network.deployment_report)
     .join(Network, Network.id == Version.network_id)
     .where(Version.id == bindparam("ref"), Version.account_id.is_not_distinct_from(bindparam("owner")))
 )
@@ -151,7 +152,7 @@ class Versions:
         row = self._database.first(statement, {"ref": ref, "owner": owner}) if possible else None
         if row is None:
             raise NotFound(f"There is no specification {ref}.")
-        return NO_CURRENT_VERSION if row[0] is None else InferenceTarget(*row)
+        return NO_CURRENT_VERSION if row[0] is None else _target(*row)
 
     def target_of_version(self, owner: int | None, version_id: int) -> InferenceTarget:
         """Return what a request to a version runs, in one query.
@@ -163,7 +164,11 @@ class Versions:
         row = self._database.first(TARGET_OF_VERSION, values) if is_id(version_id) else None
         if row is None:
             raise _not_found(version_id)
-        return InferenceTarget(*row)
+        return _target(*row)
+
+
+def _target(version_id: int, network_id: int, input_count: int, report: JsonObject | None) -> InferenceTarget:
+    return InferenceTarget(version_id, network_id, input_count, network_seconds(report))
 
 
 def _version_record(

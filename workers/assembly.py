@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import torch
 
+from config.cores import usable_cores
 from config.queues import TaskKind
 from config.settings import MEBIBYTE, Settings
 from inference.batcher import Batcher
@@ -15,6 +16,7 @@ from inference.free_memory import cache_budget
 from inference.lanes import Lanes, use_threads
 from inference.loader import LoadedNetwork
 from inference.model_cache import ModelCache
+from inference.network_use import NetworkUse
 from store.backlog import BacklogLimits
 from store.database import Database
 from store.networks import Networks
@@ -46,6 +48,7 @@ from workers.reconcile import Reconciler
 from workers.runner import TaskRunner
 from workers.sandbox.confinement import Protection
 from workers.set_aside import SetAside
+from workers.turns.heavy_images import HeavyImages
 from workers.vital_signs import VitalSigns
 
 logger = logging.getLogger(__name__)
@@ -57,6 +60,7 @@ class WorkerParts:
 
     runner: TaskRunner
     in_hand: InHand
+    heavy: HeavyImages
     batcher: Batcher
     decoder: DeviceDecoder | None
     leases: Leases
@@ -87,9 +91,10 @@ def assemble(settings: Settings, worker_name: str, companions: Companions, prote
     signs = VitalSigns(telemetry)
     lanes = Lanes.of(device)
     fallback = BatchFallback(networks, catalogue, signs)
-    batcher = Batcher(settings.max_batch_size, signs.batch_ran, lanes, check=ServiceCheck(fallback.batch_checked))
+    use, check = NetworkUse(), ServiceCheck(fallback.batch_checked)
+    batcher = Batcher(settings.max_batch_size, signs.batch_ran, lanes, check=check, use=use)
     trial = LoadTrial(device, settings.load_timeout_seconds, settings.load_memory_bytes, companions.launcher)
-    cache = ModelCache[LoadedNetwork](_cache_bytes(settings, device))
+    cache = ModelCache[LoadedNetwork](_cache_bytes(settings, device), idle_seconds=use.idle_seconds)
     network_runner = NetworkRunner(
         weights,
         cache,
@@ -103,7 +108,7 @@ def assemble(settings: Settings, worker_name: str, companions: Companions, prote
     images = ImageInputs(settings, decoder)
     fetches = FetchAhead(RemoteFetcher(companions.fetcher), settings.url_fetches)
     leases = Leases(ledger, settings.lease_seconds)
-    in_hand = InHand()
+    in_hand, heavy = InHand(), HeavyImages(usable_cores())
     runner = TaskRunner(
         settings,
         worker_name,
@@ -116,6 +121,7 @@ def assemble(settings: Settings, worker_name: str, companions: Companions, prote
         },
         signs=signs,
         in_hand=in_hand,
+        heavy=heavy,
         set_aside=SetAside(leases, settings.worker_threads),
         fetches=fetches,
     )
@@ -130,7 +136,8 @@ def assemble(settings: Settings, worker_name: str, companions: Companions, prote
     )
     reconciler = Reconciler(TaskRecovery(redis), TaskQueue(redis, ledger))
     pinned = PinnedNetworks(settings.pinned_networks, networks, network_runner)
-    return WorkerParts(runner, in_hand, batcher, decoder, leases, reconciler, Reporter(telemetry, pulse.beat), pinned)
+    reporter = Reporter(telemetry, pulse.beat)
+    return WorkerParts(runner, in_hand, heavy, batcher, decoder, leases, reconciler, reporter, pinned)
 
 
 def _cache_bytes(settings: Settings, device: torch.device) -> int:

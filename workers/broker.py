@@ -1,8 +1,7 @@
-"""kombu's Redis transport and Celery's consumer as a worker needs them: sparing, and able to outlive their Redis.
+"""kombu's Redis transport and Celery's consumer as processes need them: sparing, and able to outlive their Redis.
 
-Celery spends most of a millisecond of CPU time on a message, which is more than a task costs otherwise. So messages
-that wait one behind the other in a queue are delivered as one, whose Celery task gets the IDs of all of them. What a
-worker takes is bounded by the tasks that it has in hand, not by messages.
+What a process takes is bounded by the tasks that it has in hand, not by messages. ``workers.turns.channel`` is for the
+tasks of accounts, this one for plain queues.
 
 When the broker goes away, kombu 5.7 may ask a channel for connection parameters after the channel lost its connection;
 the ``AttributeError`` that follows ends the whole worker. As a connection error, which it is, Celery's consumer
@@ -15,8 +14,7 @@ import contextlib
 import logging
 import sys
 import time
-from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from queue import Empty
 from typing import Any
 
@@ -34,20 +32,15 @@ from kombu.transport.virtual import QoS as VirtualQoS
 from store.availability.outages import answered, note
 from store.availability.redis_states import ledger_away
 from store.errors import LedgerAway
-from workers.gathering import Gathering
 from workers.in_hand import InHand
 from workers.message_groups import grouped
-from workers.queue_cycle import QueueCycle
 
 CLOSE_ATTEMPTS = 1000
 FIRST_PAUSE_SECONDS = 0.5
 LONGEST_PAUSE_SECONDS = 2.0
-HELD_BACK_SECONDS = 0.05
 PROBE_KEY = "recoq:nothing"
 PROBE_SECONDS = 0.01
 IN_HAND_OPTION = "in_hand"
-HELD_BACK_OPTION = "held_back"
-MOST_AT_ONCE_OPTION = "most_at_once"
 
 
 class QoS(VirtualQoS):
@@ -55,7 +48,7 @@ class QoS(VirtualQoS):
 
     def can_consume(self) -> bool:
         """Tell whether there is room for another task, and nobody waits for others to come along."""
-        return not self.channel.holds_a_message and self.can_consume_max_estimate() > 0
+        return not self.channel.is_gathering and self.can_consume_max_estimate() > 0
 
     def can_consume_max_estimate(self) -> int:
         """Return for how many tasks there is room."""
@@ -66,27 +59,19 @@ class QoS(VirtualQoS):
         return most - taken - running
 
 
-@dataclass(frozen=True)
-class _Held:
-    """A message that arrived, and is delivered with those that come meanwhile when the timer fires."""
-
-    queue: str
-    message: bytes
-    timer: Any
-
-
 class Channel(RedisChannel):
-    """A channel that knows when its connection is gone, and takes several messages in one round trip."""
+    """A channel that knows when its connection is gone."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         options = self.connection.client.transport_options
         self.in_hand: InHand = options.get(IN_HAND_OPTION) or InHand()
-        self._held_back: Callable[[], Collection[int]] = options.get(HELD_BACK_OPTION, frozenset)
-        self._most_at_once: int = options.get(MOST_AT_ONCE_OPTION, 1)
-        self._gathering = Gathering()
-        self._held: _Held | None = None
         self.QoS = QoS  # type: ignore[assignment]  # kombu has the same in mind
+
+    @property
+    def is_gathering(self) -> bool:
+        """Whether tasks have arrived, and wait for others to come."""
+        return False
 
     def wake(self) -> None:
         """Have the event loop ask for messages before it sleeps again; nothing, if the connection was taken down."""
@@ -99,72 +84,27 @@ class Channel(RedisChannel):
             raise redis.ConnectionError("The connection to the broker was taken down.")
         return super()._connparams(asynchronous)
 
-    def _brpop_start(self, timeout: float | None = None) -> None:
-        """Wait for messages; briefly if those of some accounts are held back, since they may not be so for long."""
-        held_back = self._held_back()
-        if isinstance(self._queue_cycle, QueueCycle):
-            self._queue_cycle.leave_out(held_back)
-        super()._brpop_start(HELD_BACK_SECONDS if held_back else timeout)
-
     def _brpop_read(self, **options: Any) -> bool:
         """Deliver what has arrived."""
+        reply = self._answer("BRPOP", **options)
+        if not reply:
+            raise Empty
+        queue, message = reply[0].decode(), reply[1]
+        self._queue_cycle.rotate(queue)
+        for delivery in grouped([message]):
+            self.connection._deliver(delivery, queue)
+        return True
+
+    def _answer(self, command: str, **options: Any) -> Any:
+        """Return the answer to the command that was sent last on the connection that waits for messages."""
         try:
-            reply = self.client.parse_response(self.client.connection, "BRPOP", **options)
+            return self.client.parse_response(self.client.connection, command, **options)
         except self.connection_errors:
             self.client.connection.disconnect()  # so that the next turn connects again
             raise
         finally:
             self._in_poll: Any = None
             self._flush_brpop_reauth()
-        if not reply:
-            raise Empty
-        queue, message = reply[0].decode(), reply[1]
-        seconds = self._gathering.seconds(self.in_hand.running(self.wake))
-        if seconds and self.connection.loop is not None and not self._closing:
-            timer = self.connection.loop.call_later(seconds, self._deliver_held)
-            self._held = _Held(queue, message, timer)
-        else:
-            self._deliver_from(queue, message)
-        return True
-
-    @property
-    def holds_a_message(self) -> bool:
-        """Whether a message has arrived and waits for others to come."""
-        return self._held is not None
-
-    def _deliver_held(self) -> None:
-        if self._held is not None:
-            held, self._held = self._held, None
-            self._deliver_from(held.queue, held.message)
-
-    def _deliver_from(self, queue: str, first: bytes) -> None:
-        """Deliver the message that arrived, and those behind it as far as the worker has room for their tasks."""
-        messages = [first]
-        room = min(self.qos.can_consume_max_estimate(), self._most_at_once)
-        if room > 1 and isinstance(self._queue_cycle, QueueCycle):
-            # The connection that waited for a message is free now; another one would have to be set up.
-            messages += self._pop(queue, room - 1)
-        self._gathering.took(len(messages), room)
-        for _ in messages:
-            self._queue_cycle.rotate(queue)
-        for delivery in grouped(messages):
-            self.connection._deliver(delivery, queue)
-
-    def _pop(self, queue: str, count: int) -> list[bytes]:
-        """Take up to ``count`` messages; one by one, because Redis 6.2 walks through the whole queue for several."""
-        with self.client.pipeline(transaction=False) as pipeline:
-            for _ in range(count):
-                pipeline.rpop(queue)
-            return [message for message in pipeline.execute() if message is not None]
-
-    def close(self) -> None:
-        """Put back what is held, and close."""
-        if self._held is not None:
-            held, self._held = self._held, None
-            held.timer.cancel()
-            with contextlib.suppress(*self.connection_errors), self.conn_or_acquire() as client:
-                client.rpush(held.queue, held.message)
-        super().close()
 
     def _restore(self, message: Any, leftmost: bool = False) -> None:
         """Put messages back that were taken and not begun: ahead of those that wait, where they came from."""
@@ -259,10 +199,10 @@ def _is_news(record: logging.LogRecord) -> bool:
     return not (isinstance(record.args, tuple) and CONNECTION_RETRY in record.args)
 
 
-def use_own_transport() -> None:
-    """Have every Redis broker of this process use the transport above, and a fast reader of JSON."""
+def use_own_transport(transport: type[Transport] = Transport) -> None:
+    """Have every Redis broker of this process use this transport, and a fast reader of JSON."""
     register("json", orjson.dumps, orjson.loads, "application/json", "utf-8")
     logging.getLogger(CeleryConsumer.__module__).addFilter(_is_news)
     for scheme in ("redis", "rediss"):
-        TRANSPORT_ALIASES[scheme] = f"{__name__}:{Transport.__name__}"
+        TRANSPORT_ALIASES[scheme] = f"{transport.__module__}:{transport.__name__}"
         _transport_cache.pop(scheme, None)  # a connection that was made before would decide for all

@@ -8,9 +8,11 @@ from celery import Celery
 from config.celery_options import celery_options
 from config.queues import CELERY_TASK_NAMES
 from config.settings import Settings
-from workers.broker import HELD_BACK_OPTION, IN_HAND_OPTION, MOST_AT_ONCE_OPTION, Consumer, use_own_transport
+from workers.broker import IN_HAND_OPTION, Consumer, use_own_transport
 from workers.in_hand import InHand
-from workers.queue_cycle import QueueCycle
+from workers.turns.channel import HEAVY_OPTION, HELD_BACK_OPTION, MOST_AT_ONCE_OPTION, TurnsTransport
+from workers.turns.heavy_images import HeavyImages
+from workers.turns.queue_cycle import QueueCycle
 
 LARGEST_GROUP = 8  # tasks in one message: more would save little, and one thread's tasks wait for each other
 
@@ -19,19 +21,21 @@ def create_celery_app(
     settings: Settings,
     run_tasks: Callable[..., None],
     in_hand: InHand,
+    heavy: HeavyImages,
     held_back: Callable[[], Collection[int]] = frozenset,
 ) -> Celery:
     """Return an application whose tasks call ``run_tasks`` with the IDs that a message carries.
 
-    It takes no messages of the accounts that ``held_back`` returns.
+    It takes no tasks of the accounts that ``held_back`` returns, and no more ``heavy`` ones than there is room for.
     """
-    use_own_transport()
+    use_own_transport(TurnsTransport)
     app = Celery("recoq", set_as_current=False)
     app.conf.update(celery_options(settings))
     app.conf.worker_consumer = Consumer
     app.conf.broker_transport_options |= {
         "queue_order_strategy": QueueCycle,
         IN_HAND_OPTION: in_hand,
+        HEAVY_OPTION: heavy,
         HELD_BACK_OPTION: held_back,
         MOST_AT_ONCE_OPTION: most_at_once(settings.worker_threads, os.cpu_count() or 1),
     }

@@ -11,7 +11,7 @@ from concurrent.futures import Future
 from typing import Protocol
 
 from store.task_records import ClaimedTask
-from workers.fair_places import FairPlaces
+from workers.turns.fair_places import FairPlaces
 
 Fetched = Mapping[str, bytes | Exception]
 """What the image URLs of a task led to; those behind the first that failed are not there."""

@@ -48,6 +48,7 @@ class RecognitionHandler:
         with self._networks.expecting(loaded):
             prepared = yield from self._images.prepare(task, fetched, loaded, stopwatch)
             answer = self._networks.submit(runnable.network, loaded, [image.tensor for image in prepared])
+        del loaded  # so that its memory is free as soon as its last batch has run
         yield answer
         tensors = answer.result()
         stopwatch.batch_lap(answer.batch)

@@ -23,6 +23,7 @@ from workers.leases import Leases
 from workers.set_aside import SetAside
 from workers.stopwatch import Stage, Stopwatch
 from workers.task_run import TaskRun
+from workers.turns.heavy_images import HeavyImages
 from workers.vital_signs import VitalSigns
 
 AWAY_SECONDS = 60.0
@@ -49,6 +50,7 @@ class TaskRunner:
         *,
         signs: VitalSigns,
         in_hand: InHand,
+        heavy: HeavyImages,
         set_aside: SetAside,
         fetches: FetchAhead,
     ) -> None:
@@ -59,6 +61,7 @@ class TaskRunner:
         self._handlers = handlers
         self._signs = signs
         self._in_hand = in_hand
+        self._heavy = heavy
         self._set_aside = set_aside
         self._fetches = fetches
         self._gate = Gate()
@@ -77,6 +80,8 @@ class TaskRunner:
                     self._run([task_id], alone=True)
         except Unavailable as error:
             note(error)
+            for task_id in task_ids:
+                self._heavy.let_go(task_id)
         finally:
             self._in_hand.end(len(task_ids))
 
@@ -102,20 +107,22 @@ class TaskRunner:
         runs = deque[TaskRun]()
         suspects = []
         for task_id, claim in zip(task_ids, claims, strict=True):
+            if isinstance(claim, ClaimedTask):
+                run = TaskRun(claim, self._handlers[claim.kind], is_alone=alone)
+                if not self._must_wait(run):
+                    runs.append(run)
+                continue
+            self._heavy.let_go(task_id)
             if isinstance(claim, LastAttempt):
                 suspects.append(task_id)
             elif isinstance(claim, AttemptsExhausted):
                 self._give_up(claim)
-            elif claim is not None:
-                run = TaskRun(claim, self._handlers[claim.kind], is_alone=alone)
-                if not self._must_wait(run):
-                    runs.append(run)
         with self._leases.held(*(run.task for run in runs)):
             self._answer(runs)
         return suspects
 
     def _must_wait(self, run: TaskRun) -> bool:
-        """Tell whether a task has to wait for its network or its images; it takes no thread meanwhile.
+        """Tell whether a task has to wait for its network, its images or a place; it takes no thread meanwhile.
 
         Where there is no room for more that wait, the thread is to wait for the network. But no thread waits for image
         servers: a task that names some is put off.
@@ -127,13 +134,36 @@ class TaskRunner:
             waits = self._set_aside.take(run.task, run.nbytes, loading, partial(self._network_is_there, run))
         elif run.has_to_fetch:
             waits = self._has_begun_to_fetch(run)
+        elif run.needs_place:
+            waits = self._waits_for_place(run)
         else:
             return False
         if not waits and run.task.image_urls:
+            self._heavy.let_go(run.task.id)
             with suppress(Unavailable):  # then the attempt counts
                 self._ledger.postpone(run.task)
             return True
         return waits
+
+    def _waits_for_place(self, run: TaskRun) -> bool:
+        place = Future[None]()
+        waits = self._set_aside.take(run.task, run.nbytes, place, partial(self._place_is_there, run))
+        if waits:
+            self._heavy.take_place(run.task.account_id, partial(place.set_result, None))
+        return waits
+
+    def _place_is_there(self, run: TaskRun) -> bool:
+        run.has_place = True
+        run.stopwatch.lap(Stage.DECODE)
+        return self._go_on(run)
+
+    def _leave_place(self, run: TaskRun) -> None:
+        """Let other heavy images follow."""
+        if run.cost.is_heavy or run.task.cost.is_heavy:
+            self._heavy.let_go(run.task.id)
+        if run.has_place:
+            run.has_place = False
+            self._heavy.give_place_back(run.task.account_id)
 
     def _fetches_before_last_attempt(self, run: TaskRun) -> bool:
         """Tell whether the last attempt of a task has to wait for its images.
@@ -161,25 +191,34 @@ class TaskRunner:
     def _images_are_there(self, run: TaskRun, fetched: "Future[Fetched]") -> bool:
         self._fetches.end(run.task)
         run.stopwatch.lap(Stage.FETCH)
-        run.fetched.update(fetched.result())
+        run.found(fetched.result())
         return self._go_on(run)
 
     def _go_on(self, run: TaskRun) -> bool:
         """Answer a task that was set aside, unless it has to wait again; then return true."""
+        waits = False
         try:
-            if self._must_wait(run):
-                return True
-            with self._gate.alone() if run.is_alone else self._gate.side_by_side():
-                if not run.is_alone or self._ledger.count_attempt(run.task):
-                    self._answer(deque([run]))
+            waits = self._must_wait(run)
+            if not waits:
+                self._answer_one(run)
         except Unavailable as error:
             note(error)
-        return False
+        finally:
+            if not waits:
+                self._leave_place(run)
+        return waits
+
+    def _answer_one(self, run: TaskRun) -> None:
+        with self._gate.alone() if run.is_alone else self._gate.side_by_side():
+            if not run.is_alone or self._ledger.count_attempt(run.task):
+                self._answer(deque([run]))
 
     def _answer(self, runs: deque[TaskRun]) -> None:
         """Go on with all runs to their ends; those whose batch has run go on together."""
         for run in runs:
             run.go_on()
+            if not run.is_decoding:
+                self._leave_place(run)
         while runs:
             first = runs.popleft()
             if first.batch is not None:
@@ -188,6 +227,7 @@ class TaskRunner:
             for run in went_on:
                 if run.batch is not None:
                     run.go_on()
+                    self._leave_place(run)
             self._finish([run for run in went_on if run.outcome is not None])
             self._postpone([run for run in went_on if run.postponed is not None])
             waiting = [run for run in (*runs, first) if run.outcome is None and run.postponed is None]

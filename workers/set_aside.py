@@ -10,6 +10,7 @@ import threading
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import Any
 
 from store.task_records import ClaimedTask
@@ -24,12 +25,23 @@ GoOn = Callable[[], bool]
 """Goes on with a task, and returns whether it was set aside again."""
 
 
+_Claim = tuple[str, int]
+"""A task's ID and fence."""
+
+
+@dataclass(frozen=True)
+class _Waiting:
+    task: ClaimedTask
+    nbytes: int
+    go_on: GoOn
+
+
 class SetAside:
     """Tasks that wait without a thread, and the threads in which they go on; safe to share between threads."""
 
     def __init__(self, leases: Leases, threads: int) -> None:
         self._leases = leases
-        self._waiting: dict[tuple[str, int], tuple[ClaimedTask, int]] = {}  # with their bytes
+        self._waiting: dict[_Claim, _Waiting] = {}
         self._tasks_of = Counter[int]()  # by account
         self._bytes_of = Counter[int]()
         self._is_closed = False
@@ -44,11 +56,13 @@ class SetAside:
         with self._lock:
             if self._is_closed or not self._has_room(task.account_id, nbytes):
                 return False
-            self._waiting[task.id, task.fence] = task, nbytes
+            self._waiting[task.id, task.fence] = _Waiting(task, nbytes, go_on)
             self._tasks_of[task.account_id] += 1
             self._bytes_of[task.account_id] += nbytes
             self._leases.hold(task, waits=True)
-        ready.add_done_callback(lambda _: self._begin(task, go_on))
+        # A future keeps what it calls, and that of a network is kept as long as the network is loaded.
+        claim = task.id, task.fence
+        ready.add_done_callback(lambda _: self._begin(claim))
         return True
 
     def crowded(self) -> set[int]:
@@ -59,7 +73,7 @@ class SetAside:
     def give_up(self) -> list[ClaimedTask]:
         """Return the tasks that wait, which are not kept any more and whose leases are let go."""
         with self._lock:
-            left = [task for task, _ in self._waiting.values()]
+            left = [each.task for each in self._waiting.values()]
             for counted in (self._waiting, self._tasks_of, self._bytes_of):
                 counted.clear()
             for task in left:
@@ -78,16 +92,17 @@ class SetAside:
         free_tasks, free_bytes = MOST_TASKS - len(self._waiting), MOST_BYTES - self._bytes_of.total()
         return self._tasks_of[account_id] < free_tasks and self._bytes_of[account_id] + nbytes <= free_bytes
 
-    def _begin(self, task: ClaimedTask, go_on: GoOn) -> None:
+    def _begin(self, claim: _Claim) -> None:
         with self._lock:
-            found = self._waiting.pop((task.id, task.fence), None)
+            found = self._waiting.pop(claim, None)
             if found is None:
                 return  # given up
-            self._tasks_of[task.account_id] -= 1
-            self._bytes_of[task.account_id] -= found[1]
-            if not self._tasks_of[task.account_id]:
-                del self._tasks_of[task.account_id], self._bytes_of[task.account_id]
-            self._pool.submit(self._run, task, go_on)
+            account_id = found.task.account_id
+            self._tasks_of[account_id] -= 1
+            self._bytes_of[account_id] -= found.nbytes
+            if not self._tasks_of[account_id]:
+                del self._tasks_of[account_id], self._bytes_of[account_id]
+            self._pool.submit(self._run, found.task, found.go_on)
 
     def _run(self, task: ClaimedTask, go_on: GoOn) -> None:
         self._leases.hold(task)

@@ -55,13 +55,13 @@ class VitalSigns:
             tally.observe(STAGE_SECONDS, stage.value, value=spent)
         tally.observe(STAGE_SECONDS, WRITE_STAGE, value=write_seconds)
 
-    def batch_ran(self, run: BatchRun) -> None:
+    def batch_ran(self, network: Runnable, run: BatchRun) -> None:
         """Note a batch that the device has run."""
         with self._lock:
             self.batches += 1
             self.inputs += run.size
             self.busy_seconds += run.seconds * run.share
-        self._tally.observe(BATCH_SIZE, str(self._network_ids.get(run.network, 0)), value=run.size)
+        self._tally.observe(BATCH_SIZE, str(self._network_ids.get(network, 0)), value=run.size)
         self._tally.count(DEVICE_SECONDS, amount=run.seconds * run.share)
 
     def batch_checked(self, check: BatchCheck) -> None:

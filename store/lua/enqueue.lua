@@ -1,4 +1,7 @@
--- Puts messages into a queue. Stands after when_full.lua.
--- KEYS: queue    ARGV: message ...
+-- Puts tasks into a queue again. Stands after when_full.lua and turns.lua.
+-- ARGV: queue, task prefix, id, message, id, message, ...
 go_on_when_full()
-for _, message in ipairs(ARGV) do redis.call('LPUSH', KEYS[1], message) end
+for index = 3, #ARGV, 2 do
+  local task = redis.call('HMGET', ARGV[2] .. ARGV[index], 'account', 'cost')
+  join_line(ARGV[1], task[1] or '0', (task[2] or '0 0') .. ' ' .. ARGV[index + 1])
+end

@@ -1,9 +1,9 @@
 -- Ends a task once: the first final state wins, and the outcome of a claim that was superseded is dropped.
--- Stands after clock.lua, when_full.lua, backlog.lua, networks.lua, ended.lua and webhooks.lua.
+-- Stands after clock.lua, when_full.lua, backlog.lua, networks.lua, ended.lua, webhooks.lua and turns.lua.
 -- KEYS: task, inputs, leases, backlog, networks with pending tasks, deadlines, webhooks
 -- ARGV: id, fence ('' for whoever asks), status, error, data, time to live (seconds), waiting prefix,
 --       stages ('' if it did not run), drained prefix, pending prefix, channel of webhooks,
---       time to live of a task with a webhook (seconds)
+--       time to live of a task with a webhook (seconds), seconds that it has cost beyond what its account was charged
 -- Returns 1 if this call ended the task, else 0.
 local SMALL_BYTES = 16 * 1024
 local task = redis.call('HMGET', KEYS[1], 'status', 'fence', 'queue', 'awaited', 'bytes')
@@ -25,6 +25,10 @@ redis.call('DEL', KEYS[2])
 redis.call('ZREM', KEYS[3], ARGV[1])
 redis.call('ZREM', KEYS[6], ARGV[1])
 redis.call('ZREM', ARGV[7] .. task[3], ARGV[1])
+if tonumber(ARGV[13]) ~= 0 then
+  local queue, account = parts_of(task[3])
+  charge(queue, account, tonumber(ARGV[13]))
+end
 count_out(KEYS[4], KEYS[1])
 count_end(ARGV[9], KEYS[1], now)
 unlist_for_network(KEYS[5], ARGV[10], KEYS[1], ARGV[1])

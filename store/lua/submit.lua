@@ -1,11 +1,11 @@
 -- Accepts a task: gives it an ID, writes its record and its staged inputs, lists it as waiting, and tells the workers,
 -- in one step. A task that has ended already is recorded as such, and nothing of it waits anywhere.
--- Stands after clock.lua, backlog.lua, networks.lua, idempotency.lua, ended.lua, webhooks.lua and issue.lua.
--- KEYS: counter, waiting index of the queue, backlog, networks with pending tasks, the queue, deadlines,
+-- Stands after clock.lua, backlog.lua, networks.lua, idempotency.lua, ended.lua, webhooks.lua, turns.lua and issue.lua.
+-- KEYS: counter, waiting index of the line, backlog, networks with pending tasks, the line, deadlines,
 --       stamp of the registry, webhooks, epoch
--- ARGV: task prefix, inputs prefix, account, kind, queue, request, version ('' for none),
+-- ARGV: task prefix, inputs prefix, account, kind, line, request, version ('' for none),
 --       limits (JSON), network, pending prefix, message, placeholder of the ID in it,
---       placeholder of the tag in it, options (JSON: seconds until the deadline, idempotency, webhook, channel of
+--       placeholder of the tag in it, options (JSON: cost, seconds until the deadline, idempotency, webhook, channel of
 --       whoever waits for the end, stamp under which it is accepted; of a task that has ended: its error, seconds for
 --       which it is kept, the same with a webhook, channel of webhooks; issue of its ID), input bytes ...
 -- Returns the ID and 1, or 0 if it was accepted before; or only the name of the limit that kept the task out, or
@@ -39,7 +39,7 @@ if options.ended then
   tell_waiting(options.awaited, id)
   return {id, 1}
 end
-redis.call('HSET', key, 'request', ARGV[6], 'status', 'pending', 'bytes', bytes)
+redis.call('HSET', key, 'request', ARGV[6], 'status', 'pending', 'bytes', bytes, 'cost', options.cost)
 for index = 15, #ARGV do
   redis.call('RPUSH', ARGV[2] .. id, ARGV[index])
 end
@@ -48,7 +48,7 @@ count_in(KEYS[3], ARGV[3], bytes)
 list_for_network(KEYS[4], ARGV[10], ARGV[9], id, now)
 local message = string.gsub(ARGV[11], ARGV[12], id)
 message = string.gsub(message, ARGV[13], 'first-of-' .. id)
-redis.call('LPUSH', KEYS[5], message)
+join_line(parts_of(KEYS[5]), ARGV[3], options.cost .. ' ' .. message)
 if options.deadline then
   redis.call('HSET', key, 'deadline', now + options.deadline)
   redis.call('ZADD', KEYS[6], now + options.deadline, id)

@@ -11,7 +11,6 @@ import redis
 
 from api.app import create_app
 from api.services import Services
-from config.queues import WORKER_QUEUES
 from config.settings import Settings
 from store.backlog import UNLIMITED
 from store.errors import NotFound
@@ -77,7 +76,8 @@ FORMS: dict[str, Callable[[bytes], Sending]] = {
 
 def everything(client: redis.Redis) -> tuple[int, int, dict[bytes, bytes]]:
     """Return the tasks that wait, the staged images, and the backlog."""
-    waiting = sum(client.zcard(f"recoq:waiting:{queue}") + client.llen(queue) for queue in WORKER_QUEUES)
+    lines = [line.decode() for line in client.smembers("recoq:lines")]
+    waiting = sum(client.zcard(f"recoq:waiting:{line}") + client.llen(line) for line in lines)
     return waiting, len(list(client.scan_iter("recoq:inputs:*"))), client.hgetall("recoq:backlog")
 
 

@@ -11,13 +11,13 @@ import redis
 
 from api.app import create_app
 from api.services import Services
-from config.queues import WORKER_QUEUES
 from config.settings import Settings
 from store.backlog import UNLIMITED
 from store.records import Deployment
 from store.redis_connection import connect
 from store.task_ledger import TaskLedger
 from store.task_queue import TaskQueue
+from store.turns import Taken
 from tests.unit.api.callers import JPEG, PREPROCESSING, Caller
 
 URL = "https://example.com/dog.jpg"
@@ -331,8 +331,9 @@ def test_raw_tensors_of_a_network_are_asked_by_name(
 def test_accepted_task_is_announced_to_the_workers(admin: Caller, path: str, api_settings: Settings) -> None:
     task_id = admin.post(path, json=image()).get_json()["task_id"]
     with redis.Redis.from_url(api_settings.redis_url) as client:
-        waiting = [message for queue in WORKER_QUEUES for message in client.lrange(queue, 0, 0)]
-    newest = max((orjson.loads(message) for message in waiting), key=lambda message: int(message["headers"]["id"]))
+        waiting = [element for line in client.smembers("recoq:lines") for element in client.lrange(line, 0, 0)]
+    messages = [message for element in waiting for message in Taken("", 1, [element]).messages]
+    newest = max((orjson.loads(message) for message in messages), key=lambda message: int(message["headers"]["id"]))
     assert f'"{task_id}"' in newest["body"]
 
 
@@ -356,7 +357,7 @@ def test_priority_and_deadline_go_with_the_task(
     with redis.Redis.from_url(api_settings.redis_url) as client:
         queue = client.hget(f"recoq:task:{task_id}", "queue")
     assert queue is not None
-    assert queue.startswith(b"recoq.high.")
+    assert queue.startswith(b"recoq.high:")
     time.sleep(0.002)
     services.ledger.end_overdue()
     task = admin.get(f"/tasks/{task_id}").get_json()

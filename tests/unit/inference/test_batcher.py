@@ -137,7 +137,7 @@ def ran() -> list[BatchRun]:
 def lanes(ran: list[BatchRun]) -> Iterator[Batcher]:
     """A batcher with two lanes, which share four cores."""
     before = torch.get_num_threads()
-    batcher = Batcher(4, ran.append, Lanes(count=2, cores=4))
+    batcher = Batcher(4, lambda _, run: ran.append(run), Lanes(count=2, cores=4))
     yield batcher
     batcher.close()
     torch.set_num_threads(before)

@@ -19,7 +19,7 @@ LONG = 60.0
 
 def has_run(expected: Expected, network: Doubler, seconds: float) -> None:
     """Have a network known for batches that take so long."""
-    expected.has_run(BatchRun(network, 1, seconds))
+    expected.has_run(network, BatchRun(1, seconds))
 
 
 @pytest.fixture

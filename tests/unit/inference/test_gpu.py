@@ -196,7 +196,7 @@ class Hungry(nn.Module):
 def test_out_of_memory_halves_the_batch_and_is_remembered(little_memory: int) -> None:
     network = LoadedNetwork(Hungry(), description(), GPU, weight_bytes=0)
     sizes: list[int] = []
-    batcher = Batcher(16, on_batch=lambda run: sizes.append(run.size))
+    batcher = Batcher(16, on_batch=lambda _, run: sizes.append(run.size))
     samples = images(16)
     hold = threading.Event()
 

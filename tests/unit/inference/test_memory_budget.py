@@ -41,30 +41,55 @@ def test_what_fits_together_runs_together() -> None:
         holder.let_go()
 
 
-def test_what_does_not_fit_waits_and_the_large_is_not_overtaken() -> None:
+def test_what_does_not_fit_waits_and_the_large_is_not_overtaken_by_the_large() -> None:
     budget = MemoryBudget(100)
     first = Holder(budget, 60)
     assert first.has_it.wait(DEADLINE_SECONDS)
-    large = Holder(budget, 80)
+    large = Holder(budget, 70)
     assert waits(large)
-    small = Holder(budget, 10)
-    assert waits(small)
+    other = Holder(budget, 15)
+    assert waits(other)
     first.let_go()
     assert large.has_it.wait(DEADLINE_SECONDS)
-    assert small.has_it.wait(DEADLINE_SECONDS)
+    assert waits(other)
     large.let_go()
-    small.let_go()
+    assert other.has_it.wait(DEADLINE_SECONDS)
+    other.let_go()
 
 
-def test_more_than_there_is_runs_alone() -> None:
+def test_small_ones_pass_large_ones_that_wait() -> None:
     budget = MemoryBudget(100)
-    giant = Holder(budget, 10**12)
-    assert giant.has_it.wait(DEADLINE_SECONDS)
-    small = Holder(budget, 1)
-    assert waits(small)
-    giant.let_go()
-    assert small.has_it.wait(DEADLINE_SECONDS)
-    small.let_go()
+    giants = [Holder(budget, 10**12), Holder(budget, 10**12)]
+    assert any(giant.has_it.wait(DEADLINE_SECONDS) for giant in giants)
+    small = [Holder(budget, 12), Holder(budget, 12)]
+    assert all(holder.has_it.wait(DEADLINE_SECONDS) for holder in small)
+    late = Holder(budget, 12)
+    assert waits(late)
+    for holder in (*small, *giants, late):
+        holder.let_go()
+
+
+def test_large_one_is_not_kept_waiting_by_small_ones_that_come_and_go() -> None:
+    budget = MemoryBudget(100)
+    small = [Holder(budget, 12) for _ in range(8)]
+    assert all(holder.has_it.wait(DEADLINE_SECONDS) for holder in small)
+    large = Holder(budget, 75)
+    assert waits(large)
+    later = Holder(budget, 12)
+    for holder in small[:6]:
+        holder.let_go()
+    assert large.has_it.wait(DEADLINE_SECONDS)
+    assert waits(later)
+    for holder in (*small[6:], large, later):
+        holder.let_go()
+
+
+def test_small_ones_have_all_of_it_while_no_large_one_waits() -> None:
+    budget = MemoryBudget(100)
+    small = [Holder(budget, 12) for _ in range(8)]
+    assert all(holder.has_it.wait(DEADLINE_SECONDS) for holder in small)
+    for holder in small:
+        holder.let_go()
 
 
 def test_an_error_gives_the_bytes_back() -> None:

@@ -74,7 +74,7 @@ def test_lost_tasks_are_found_and_enqueued_again(client: redis.Redis, ledger: Ta
     free = [*recovery.find_lost(60), *recovery.release([released])]
     assert free == [FreeTask(task.id, TaskKind.RECOGNITION) for task in (lost, released)]
     TaskQueue(client, ledger).resume(free)
-    assert client.llen("recoq.recovery") == 2
+    assert client.llen(f"recoq.recovery:{ACCOUNT}") == 2
     ledger.postpone(postponed)
     ledger.renew([postponed], -1)
     assert claim(ledger, postponed.id).attempt == 1

@@ -18,9 +18,11 @@ from store.task_ledger import TaskLedger
 from store.task_queue import TaskQueue
 from store.task_records import FreeTask, NewTask
 from store.task_recovery import TaskRecovery
+from store.turns import Taken
 
 TASK = NewTask(1, TaskKind.RECOGNITION, {}, [b"image"])
-QUEUE = "recoq.normal.1"
+QUEUE = "recoq.normal"
+LINE = "recoq.normal:1"
 VARYING = ("origin",)  # the process that made the message
 VARYING_PROPERTIES = ("reply_to", "delivery_tag", "body_encoding")
 
@@ -46,11 +48,18 @@ def test_accepted_task_is_announced_as_celery_would(client: redis.Redis, ledger:
         queue=QUEUE,
         ignore_result=True,
     )
-    theirs, ours = (json.loads(raw) for raw in client.lrange(QUEUE, 0, -1))
+    [theirs] = (json.loads(raw) for raw in client.lrange(QUEUE, 0, -1))
+    [ours] = (json.loads(message_of(raw)) for raw in client.lrange(LINE, 0, -1))
     assert constant(ours["headers"]) == constant(theirs["headers"])
     assert constant(ours["properties"]) == constant(theirs["properties"])
     assert ours["properties"]["delivery_tag"] != theirs["properties"]["delivery_tag"]
     assert (ours["content-type"], ours["content-encoding"]) == (theirs["content-type"], theirs["content-encoding"])
+
+
+def message_of(element: bytes) -> bytes:
+    """Return the message of an element of a line, which is a cost and a message."""
+    [message] = Taken("", 1, [element]).messages
+    return message
 
 
 def constant(part: dict[str, Any]) -> dict[str, Any]:
@@ -59,6 +68,7 @@ def constant(part: dict[str, Any]) -> dict[str, Any]:
 
 def test_celery_reads_the_message(client: redis.Redis, ledger: TaskLedger, celery: Celery) -> None:
     task_id = ledger.submit(TASK)
+    client.lpush(QUEUE, message_of(client.rpop(LINE)))
     with celery.connection_for_read() as connection, connection.SimpleQueue(QUEUE) as queue:
         message = queue.get(timeout=10)
         assert message.payload[0] == [task_id]
@@ -70,9 +80,9 @@ def test_celery_reads_the_message(client: redis.Redis, ledger: TaskLedger, celer
 @pytest.mark.parametrize(
     ("task", "expected"),
     [
-        (replace(TASK, priority=Priority.HIGH), "recoq.high.1"),
-        (replace(TASK, account_id=18, priority=Priority.LOW), "recoq.low.2"),
-        (replace(TASK, kind=TaskKind.DEPLOYMENT), "recoq.deployment"),
+        (replace(TASK, priority=Priority.HIGH), "recoq.high:1"),
+        (replace(TASK, account_id=18, priority=Priority.LOW), "recoq.low:18"),
+        (replace(TASK, kind=TaskKind.DEPLOYMENT), "recoq.deployment:1"),
     ],
 )
 def test_task_waits_by_its_priority_and_account(
@@ -85,7 +95,7 @@ def test_task_waits_by_its_priority_and_account(
 
 def test_resumed_tasks_go_ahead_of_those_that_wait(client: redis.Redis, ledger: TaskLedger) -> None:
     TaskQueue(client, ledger).resume([FreeTask("5", TaskKind.TENSORS), FreeTask("6", TaskKind.RECOGNITION)])
-    first, second = (json.loads(raw) for raw in reversed(client.lrange(RECOVERY_QUEUE, 0, -1)))
+    first, second = (json.loads(message_of(raw)) for raw in reversed(client.lrange(f"{RECOVERY_QUEUE}:0", 0, -1)))
     assert (first["headers"]["task"], first["headers"]["id"]) == ("recoq.infer_tensors", "5")
     assert (second["headers"]["task"], second["headers"]["id"]) == ("recoq.recognise", "6")
     assert first["properties"]["delivery_tag"] != second["properties"]["delivery_tag"]
@@ -93,13 +103,13 @@ def test_resumed_tasks_go_ahead_of_those_that_wait(client: redis.Redis, ledger: 
 
 def test_no_task_to_resume_is_no_request(client: redis.Redis, ledger: TaskLedger) -> None:
     TaskQueue(client, ledger).resume([])
-    assert client.exists(RECOVERY_QUEUE) == 0
+    assert client.keys(f"{RECOVERY_QUEUE}*") == []
 
 
 def test_task_whose_message_is_lost_is_found(client: redis.Redis, ledger: TaskLedger) -> None:
     task_id = ledger.submit(TASK)
-    client.rpop(QUEUE)
-    client.zadd(f"recoq:waiting:{QUEUE}", {task_id: 0})
+    client.rpop(LINE)
+    client.zadd(f"recoq:waiting:{LINE}", {task_id: 0})
     recovery = TaskRecovery(client)
     recovery.find_lost(0)
     assert recovery.find_lost(0) == [FreeTask(task_id, TaskKind.RECOGNITION)]

@@ -13,7 +13,7 @@ from store.task_records import FreeTask, NewTask, Outcome
 from store.task_recovery import TaskRecovery
 
 TASK = NewTask(7, TaskKind.RECOGNITION, {"version_id": 3}, [b"image"])
-QUEUE = "recoq.normal.7"
+QUEUE = "recoq.normal:7"
 AGO_SECONDS = 60.0
 
 
@@ -99,10 +99,24 @@ def test_many_tasks_that_wait_are_left_alone(client: redis.Redis, recovery: Task
     now = time.time()
     messages = [f'{{"headers": {{"id": "{number}"}}}}' for number in range(count)]
     client.lpush(QUEUE, *messages)
+    client.sadd("recoq:lines", QUEUE)
     client.zadd(f"recoq:waiting:{QUEUE}", {str(number): now - 1000 + number / count for number in range(count)})
     assert [recovery.find_lost(0) for _ in range(5)] == [[]] * 5
     assert client.zcard("recoq:missing") == 0
     client.flushall()
+
+
+def test_task_that_waits_in_a_queue_of_an_earlier_release_is_found(
+    client: redis.Redis, ledger: TaskLedger, recovery: TaskRecovery
+) -> None:
+    earlier, [task_id] = "recoq.normal.7", submit_long_ago(client, ledger)
+    client.rename(QUEUE, earlier)
+    client.rename(f"recoq:waiting:{QUEUE}", f"recoq:waiting:{earlier}")
+    client.hset(f"recoq:task:{task_id}", "queue", earlier)
+    assert recovery.find_lost(0) == []
+    assert recovery.find_lost(0) == [free(task_id)]
+    recovery.find_lost(0)
+    assert not client.exists(earlier)
 
 
 def test_message_that_is_none_of_ours_stops_nothing(
@@ -122,7 +136,7 @@ def test_lost_task_that_is_lost_again_is_found_again(
     recovery.find_lost(0)
     assert recovery.find_lost(0) == [free(task_id)]
     # The reconciler dies here, before it could enqueue the task.
-    client.zadd(f"recoq:waiting:{RECOVERY_QUEUE}", {task_id: time.time() - AGO_SECONDS})
+    client.zadd(f"recoq:waiting:{RECOVERY_QUEUE}:7", {task_id: time.time() - AGO_SECONDS})
     recovery.find_lost(0)
     assert recovery.find_lost(0) == [free(task_id)]
 

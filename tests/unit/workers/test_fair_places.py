@@ -3,7 +3,7 @@
 import random
 from collections import Counter
 
-from workers.fair_places import FairPlaces
+from workers.turns.fair_places import FairPlaces
 
 
 class Inn:

@@ -3,8 +3,9 @@
 import random
 from collections import Counter, deque
 
-from config.queues import ACCOUNT_SHARDS, DEPLOYMENT_QUEUE, RECOVERY_QUEUE, SERVICE_CLASSES, WORKER_QUEUES
-from workers.queue_cycle import QueueCycle
+from config.queues import DEPLOYMENT_QUEUE, RECOVERY_QUEUE, SERVICE_CLASSES, WORKER_QUEUES
+from store.turns import TOGETHER_SECONDS
+from workers.turns.queue_cycle import QueueCycle
 
 
 class Queues:
@@ -12,6 +13,7 @@ class Queues:
 
     def __init__(self) -> None:
         self.waiting = dict.fromkeys(WORKER_QUEUES, 0)
+        self.seconds: dict[str, float] = {}
         self.cycle = QueueCycle()
         self.cycle.update(WORKER_QUEUES)
 
@@ -19,7 +21,7 @@ class Queues:
         name = next((name for name in self.cycle.consume(len(WORKER_QUEUES)) if self.waiting[name]), None)
         if name is not None:
             self.waiting[name] -= 1
-            self.cycle.rotate(name)
+            self.cycle.charge(name, self.seconds.get(name, 0.005))
         return name
 
     def take_many(self, count: int) -> list[str]:
@@ -32,43 +34,52 @@ def test_every_queue_is_looked_into_once() -> None:
 
 def test_high_priority_starts_next_however_much_low_waits() -> None:
     queues = Queues()
-    queues.waiting["recoq.low.3"] = 50_000
+    queues.waiting["recoq.low"] = 50_000
     queues.take_many(1000)
-    queues.waiting["recoq.high.3"] = 1
-    assert queues.take() == "recoq.high.3"
+    queues.waiting["recoq.high"] = 1
+    assert queues.take() == "recoq.high"
 
 
 def test_each_class_gets_its_share_while_all_have_work() -> None:
     queues = Queues()
     for service_class in SERVICE_CLASSES:
-        queues.waiting[service_class.queues[-1]] = 10_000
+        queues.waiting[service_class.queue] = 10_000
     total = sum(service_class.share for service_class in SERVICE_CLASSES)
     taken = Counter(queues.take_many(total * 20))
     for service_class in SERVICE_CLASSES:
-        assert abs(taken[service_class.queues[-1]] - service_class.share * 20) <= 2
+        assert abs(taken[service_class.queue] - service_class.share * 20) <= 2
 
 
 def test_low_goes_on_under_a_flood_of_high() -> None:
     queues = Queues()
-    queues.waiting["recoq.high.0"] = queues.waiting["recoq.low.0"] = 100_000
+    queues.waiting["recoq.high"] = queues.waiting["recoq.low"] = 100_000
     taken = queues.take_many(1700)
-    assert 95 <= Counter(taken)["recoq.low.0"] <= 105
-    gaps = deque(index for index, name in enumerate(taken) if name == "recoq.low.0")
+    assert 95 <= Counter(taken)["recoq.low"] <= 105
+    gaps = deque(index for index, name in enumerate(taken) if name == "recoq.low")
     assert all(later - earlier <= 18 for earlier, later in zip(gaps, list(gaps)[1:], strict=False))
 
 
-def test_accounts_take_turns_whatever_they_have_waiting() -> None:
+def test_classes_share_seconds_and_not_tasks() -> None:
     queues = Queues()
-    queues.waiting.update({"recoq.normal.0": 100_000, "recoq.normal.1": 30, "recoq.normal.2": 30})
-    assert Counter(queues.take_many(60)) == {"recoq.normal.0": 20, "recoq.normal.1": 20, "recoq.normal.2": 20}
+    queues.waiting["recoq.high"] = queues.waiting["recoq.low"] = 100_000
+    queues.seconds = {"recoq.high": 0.005, "recoq.low": 0.05}
+    taken = Counter(queues.take_many(1610))
+    assert 9 <= taken["recoq.low"] <= 11
+
+
+def test_heavy_tasks_cost_their_class_no_more_than_others_that_run_together() -> None:
+    queues = Queues()
+    queues.waiting["recoq.normal"] = queues.waiting["recoq.low"] = 100_000
+    queues.seconds = {"recoq.normal": 4.0, "recoq.low": TOGETHER_SECONDS}
+    assert Counter(queues.take_many(50)) == {"recoq.normal": 40, "recoq.low": 10}
 
 
 def test_class_that_had_nothing_saves_up_no_turns() -> None:
     queues = Queues()
-    queues.waiting["recoq.normal.0"] = 10_000
+    queues.waiting["recoq.normal"] = 10_000
     queues.take_many(5000)
-    queues.waiting["recoq.low.0"] = 10_000
-    assert Counter(queues.take_many(50))["recoq.low.0"] == 10
+    queues.waiting["recoq.low"] = 10_000
+    assert Counter(queues.take_many(50))["recoq.low"] == 10
 
 
 def test_nothing_that_waits_is_left_whatever_comes_and_goes() -> None:
@@ -80,19 +91,9 @@ def test_nothing_that_waits_is_left_whatever_comes_and_goes() -> None:
     assert len(queues.take_many(left + 10)) == left
 
 
-def test_queues_of_accounts_that_are_held_back_are_left_out_until_they_are_not() -> None:
-    queues = Queues()
-    queues.waiting.update({"recoq.high.1": 10, "recoq.normal.1": 10, "recoq.low.1": 10, "recoq.low.2": 10})
-    queues.cycle.leave_out([1, 1 + ACCOUNT_SHARDS])
-    assert set(queues.take_many(10)) == {"recoq.low.2"}
-    assert queues.take() is None
-    queues.cycle.leave_out([])
-    assert Counter(queues.take_many(100)) == {"recoq.high.1": 10, "recoq.normal.1": 10, "recoq.low.1": 10}
-
-
 def test_recovery_and_deployments_are_served_under_load() -> None:
     queues = Queues()
-    queues.waiting["recoq.high.0"] = 10_000
+    queues.waiting["recoq.high"] = 10_000
     queues.take_many(100)
     queues.waiting[RECOVERY_QUEUE] = queues.waiting[DEPLOYMENT_QUEUE] = 1
     assert {RECOVERY_QUEUE, DEPLOYMENT_QUEUE} <= set(queues.take_many(3))

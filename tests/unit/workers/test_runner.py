@@ -1,9 +1,10 @@
 """From claim to outcome, with a real ledger: every task ends once, whatever its handler does."""
 
 import logging
+import struct
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -14,6 +15,7 @@ import redis
 
 from config.queues import TaskKind
 from config.settings import Settings, read_settings
+from contract.image_costs import decoding_seconds
 from inference.errors import NetworkError
 from store.errors import Unavailable
 from store.redis_connection import connect
@@ -23,6 +25,7 @@ from store.task_records import ClaimedTask, Ending, NewTask, TaskRecord
 from store.task_recovery import TaskRecovery
 from store.telemetry.series import ENDED, STAGE_SECONDS
 from store.telemetry.telemetry import Telemetry
+from store.turns import HEAVY_SECONDS, URL_SECONDS, Cost
 from workers import set_aside
 from workers.errors import TaskFailure
 from workers.fetch import FetchError
@@ -34,7 +37,8 @@ from workers.reconcile import Reconciler
 from workers.runner import TaskRunner
 from workers.set_aside import SetAside
 from workers.stopwatch import Stage, Stopwatch
-from workers.task_run import INTERNAL_ERROR
+from workers.task_run import INTERNAL_ERROR, TaskRun
+from workers.turns.heavy_images import HeavyImages
 from workers.vital_signs import VitalSigns
 
 ACCOUNT = 1
@@ -98,6 +102,7 @@ class Worker:
     telemetry: Telemetry
     fetches: FetchAhead = field(init=False)
     in_hand: InHand = field(default_factory=InHand)
+    heavy: HeavyImages = field(default_factory=lambda: HeavyImages(cores=2))
     fetcher: Fetcher = field(default_factory=Fetcher)
 
     def runner(self, handler: Handler) -> TaskRunner:
@@ -111,6 +116,7 @@ class Worker:
             handlers,
             signs=VitalSigns(self.telemetry),
             in_hand=self.in_hand,
+            heavy=self.heavy,
             set_aside=SetAside(self.leases, 2),
             fetches=self.fetches,
         )
@@ -120,7 +126,8 @@ class Worker:
 
     def submit_urls(self, *urls: str, account_id: int = ACCOUNT) -> str:
         inputs = [{"source": {"url": url}} for url in urls]
-        return self.ledger.submit(NewTask(account_id, TaskKind.RECOGNITION, {"network_id": 5, "inputs": inputs}))
+        request, cost = {"network_id": 5, "inputs": inputs}, Cost(URL_SECONDS * len(urls))
+        return self.ledger.submit(NewTask(account_id, TaskKind.RECOGNITION, request, cost=cost))
 
     def get(self, task_id: str) -> TaskRecord:
         return self.ledger.get(ACCOUNT, task_id)
@@ -571,3 +578,80 @@ def test_stop_hands_back_what_waits_for_an_image_at_once(worker: Worker) -> None
     worker.fetcher.released.set()
     assert runner.stop() == []
     assert handler.asked == []
+
+
+@dataclass
+class Decoder(Handler):
+    """Notes how many tasks of each account are decoded at once, until it may go on."""
+
+    may_decode: threading.Event = field(default_factory=threading.Event)
+    decoding: list[int] = field(default_factory=list)
+
+    def answer(self, task: ClaimedTask, fetched: Fetched, stopwatch: Stopwatch) -> Steps:
+        yield from ()
+        self.decoding.append(task.account_id)
+        assert self.may_decode.wait(20)
+        return b"{}"
+
+
+def submit_image(worker: Worker, account_id: int, seconds: float) -> str:
+    request = {"network_id": 5, "inputs": [{"source": {"staged": 0}}]}
+    new = NewTask(account_id, TaskKind.RECOGNITION, request, [b""], cost=Cost(decoding_seconds=seconds))
+    return worker.ledger.submit(new)
+
+
+def test_heavy_images_take_no_threads_while_they_wait_for_a_place(worker: Worker) -> None:
+    decoder = Decoder()
+    runner = worker.runner(decoder)
+    heavy = [submit_image(worker, account_id, HEAVY_SECONDS) for account_id in (1, 1, 1, 2)]
+    for task_id in heavy:
+        runner.run(task_id)  # returns at once
+    wait_until(lambda: decoder.decoding == [1])
+    decoder.may_decode.set()
+    runner.run(submit_image(worker, 3, 0.001))
+    assert 3 in decoder.decoding
+    wait_until(lambda: sorted(decoder.decoding) == [1, 1, 1, 2, 3])
+    wait_until(lambda: worker.ledger.get(2, heavy[-1]).status == "success")
+
+
+def test_failed_heavy_image_leaves_its_place(worker: Worker) -> None:
+    handler = Handler(outcome=TaskFailure("It cannot be read."))
+    runner = worker.runner(handler)
+    ids = [submit_image(worker, ACCOUNT, HEAVY_SECONDS) for _ in range(3)]
+    for task_id in ids:
+        worker.heavy.took(task_id)
+        runner.run(task_id)
+    for task_id in ids:
+        wait_until(lambda task_id=task_id: worker.get(task_id).error == "It cannot be read.")
+    assert worker.heavy.room() == HeavyImages(cores=2).room()
+
+
+def test_task_that_is_gone_takes_no_room_of_heavy_ones(worker: Worker) -> None:
+    runner = worker.runner(Handler())
+    worker.heavy.took("404")
+    runner.run("404")
+    assert worker.heavy.room() == HeavyImages(cores=2).room()
+
+
+def test_fetched_image_is_charged_as_what_it_was_found_to_be(worker: Worker) -> None:
+    task = claimed(worker, worker.submit_urls("http://a/1", "http://a/1"))
+    run = TaskRun(task, Handler())
+    png = b"\x89PNG\r\n\x1a\n" + b"\0\0\0\rIHDR" + struct.pack(">IIBBBBB", 9000, 9000, 8, 2, 0, 0, 0) + bytes(100)
+    run.found({"http://a/1": png})
+    assert run.needs_place
+    run.go_on()
+    assert run.ending is not None
+    assert run.ending.extra_seconds == pytest.approx(2 * decoding_seconds(png) - task.cost.decoding_seconds)
+
+
+def claimed(worker: Worker, task_id: str) -> ClaimedTask:
+    task = worker.ledger.claim(task_id, "w1", 60, 3)
+    assert task is not None
+    return task
+
+
+def wait_until(is_so: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 20
+    while not is_so():
+        assert time.monotonic() < deadline
+        time.sleep(0.005)

@@ -2,7 +2,9 @@
 
 import threading
 import time
+import weakref
 from concurrent.futures import Future
+from functools import partial
 
 import pytest
 
@@ -136,3 +138,17 @@ def test_nothing_is_kept_after_the_end(leases: Leases) -> None:
     kept = SetAside(leases, 1)
     assert kept.close() == []
     assert not kept.take(task(1), 0, Future[None](), lambda: False)
+
+
+def _has_to_wait_again(_task: ClaimedTask) -> bool:
+    return False
+
+
+def test_future_that_stays_holds_no_task_that_has_gone_on(leases: Leases) -> None:
+    kept, network = SetAside(leases, 1), Future[None]()
+    waiting = [task(1)]
+    assert kept.take(waiting[0], 0, network, partial(_has_to_wait_again, *waiting))
+    reference = weakref.ref(waiting.pop())
+    network.set_result(None)
+    kept.close()
+    assert reference() is None

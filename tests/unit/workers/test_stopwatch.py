@@ -33,7 +33,7 @@ def test_laps_share_out_the_time_since_the_start(stopwatch: Stopwatch, clock: Cl
 
 def test_time_of_a_batch_is_told_from_the_wait_for_it(stopwatch: Stopwatch, clock: Clock) -> None:
     clock.seconds += 5.0
-    stopwatch.batch_lap(BatchRun(Doubler(), size=4, seconds=2.0))
+    stopwatch.batch_lap(BatchRun(size=4, seconds=2.0))
     assert stopwatch.seconds == {Stage.BATCH_WAIT: 3.0, Stage.DEVICE: 2.0}
     assert stopwatch.batch_size == 4
 
@@ -46,7 +46,7 @@ def test_record_has_milliseconds_of_the_stages_that_were_reached(stopwatch: Stop
 
 def test_batch_that_ran_is_known_with_its_result_and_to_the_observer() -> None:
     seen: list[BatchRun] = []
-    batcher = Batcher(4, seen.append)
+    batcher = Batcher(4, lambda _, run: seen.append(run))
     answer = batcher.submit(Doubler(), (torch.ones(1),))
     answer.result(10)
     batcher.close()
