@@ -9,6 +9,7 @@ from benchmarks import (
     decoding,
     deep_queue,
     gpu,
+    hostile_clients,
     many_networks,
     processes,
     speed,
@@ -32,6 +33,7 @@ BENCHMARKS: dict[str, Benchmark] = {
     "submit": submit.run,
     "processes": processes.run,
     "deep-queue": deep_queue.run,
+    "hostile-clients": hostile_clients.run,
     "many-networks": many_networks.run,
     "worker-memory": worker_memory.run,
 }

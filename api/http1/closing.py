@@ -22,8 +22,10 @@ PIECE_BYTES = 256 * 1024
 def send_refusal(client: Any, refusal: Refusal) -> None:
     """Answer a request that has not reached the application, in the form of every other error."""
     body = orjson.dumps({"error": refusal.sentence})
+    seconds = refusal.retry_after_seconds
+    retry = "" if seconds is None else f"Retry-After: {seconds}\r\n"
     head = (
-        f"HTTP/1.1 {refusal.status.value} {refusal.status.phrase}\r\nConnection: close\r\n"
+        f"HTTP/1.1 {refusal.status.value} {refusal.status.phrase}\r\nConnection: close\r\n{retry}"
         f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
     )
     client.sendall(head.encode() + body)
@@ -38,3 +40,9 @@ def linger(client: Any) -> None:
         while left > 0 and (piece := client.recv(PIECE_BYTES)):
             left -= len(piece)
             gevent.sleep(0)  # others have their turn, however fast this client sends
+
+
+def interrupt(client: Any, how: int = socket.SHUT_RD) -> None:
+    """Have the greenlet that reads from this client, or writes to it, fail."""
+    with contextlib.suppress(OSError):
+        client.shutdown(how)
