@@ -16,6 +16,7 @@ MAX_DEPTH = 64
 MAX_VALUES = 300_000  # the 21,841 labels of ImageNet take 65,000; a shorter text cannot have more
 FORBIDDEN_CONTROLS = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f]")
 MAX_QUOTES = 4 * (MAX_VALUES + 1)  # each value may have a key, and both be strings
+MAX_BACKSLASHES = 8_000_000  # an image whose bytes are written as \u00ff has so many at the largest size of a body
 MAX_DIGITS = 400  # of an integer: a number of JavaScript has up to 309, and to read thousands takes long
 STRING = re.compile(r'"[^"]*"?')  # where no quote is escaped; also one that does not end
 SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
@@ -62,6 +63,8 @@ def parse_json_with_tail(data: bytes) -> tuple[Any, bytes]:
     text = _decoded(data)
     if len(text) > MAX_VALUES:
         _check_count(text)
+    if len(text) > MAX_BACKSLASHES and text.count("\\") > MAX_BACKSLASHES:
+        raise JsonError(f"more than {MAX_BACKSLASHES} backslashes; write images as base64, or send them as files")
     value, end = _parse(text, data)
     if _is_deep(value):
         _refuse_depth(text)
