@@ -21,6 +21,7 @@ ADMIN_PATHS = (f"{PREFIX}/operations",)  # although they are only read
 REMEMBERED_SECONDS = 5.0  # a revoked key may go on for this long
 STALE_SECONDS = 3600.0  # for so long a key may read its tasks while the database is away
 REMEMBERED_KEYS = 10_000
+EXTENSION = "recoq-keys"
 
 
 class RecentKeys:
@@ -37,7 +38,7 @@ class RecentKeys:
         Raises:
             Unavailable: if the database is away and memory will not do.
         """
-        digest = sha256(key.encode(errors="replace")).digest()
+        digest = _digest(key)
         with self._lock:
             known = self._fresh.get(digest)
         if known is not None:
@@ -53,12 +54,22 @@ class RecentKeys:
         self._remember(digest, found)
         return found
 
+    def account_of(self, key: str) -> int | None:
+        """Return the account of a key that was valid within the last hour, or None; asks nobody."""
+        with self._lock:
+            known = self._stale.get(_digest(key))
+        return None if known is None else known.account_id
+
     def _remember(self, digest: bytes, found: Principal | None) -> None:
         with self._lock:
             if found is None:
                 self._stale.pop(digest, None)
             else:
                 self._fresh[digest] = self._stale[digest] = found
+
+
+def _digest(key: str) -> bytes:
+    return sha256(key.encode(errors="replace")).digest()
 
 
 def needs_key(path: str) -> bool:
@@ -109,7 +120,7 @@ def _authenticate(keys: RecentKeys, asked: Request) -> Principal:
 
 def require_keys(app: Flask) -> None:
     """Make ``app`` refuse requests without a valid key, and those that its role does not allow."""
-    keys = RecentKeys()
+    keys = app.extensions[EXTENSION] = RecentKeys()
 
     @app.before_request
     def check_key() -> None:
@@ -120,6 +131,12 @@ def require_keys(app: Flask) -> None:
         if not may(principal, request.method, request.path):
             raise NotAllowed(f"A key of the role {principal.role} may not do this; it takes the role admin.")
         g.principal = principal
+
+
+def account_of(app: Flask, key: str) -> int | None:
+    """Return the account of a key that ``app`` has seen to be valid a while ago, or None."""
+    keys: RecentKeys = app.extensions[EXTENSION]
+    return keys.account_of(key)
 
 
 def principal() -> Principal:

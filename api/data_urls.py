@@ -5,9 +5,10 @@ What cannot be read is refused by the part that is wrong. Parameters, such as th
 
 import binascii
 import re
-from urllib.parse import unquote_to_bytes
 
 from marshmallow import ValidationError
+
+from api.bodies.percent import unquote
 
 SCHEME = re.compile(rb"data:", re.IGNORECASE)
 # The type, and what follows each semicolon before the comma; quoted values may hold both characters.
@@ -68,7 +69,7 @@ def _decoded_base64(data: bytes, *, lost_pluses: bool) -> bytes:
     if lost_pluses and b" " in data:
         raise ValidationError("The base64 data has spaces. In a URL-encoded form, write each + of it as %2B.")
     if b"%" in data:
-        data = unquote_to_bytes(data)
+        data = unquote(data)
     data = data.translate(None, WHITE_SPACE)
     if (b"-" in data or b"_" in data) and not (b"+" in data or b"/" in data):
         data = data.translate(URL_SAFE)
@@ -86,7 +87,7 @@ def _unquoted(data: bytes) -> bytes:
         raise ValidationError(
             "The data URL needs ;base64 or ;binary before its comma, or percent-encoded data after it."
         )
-    return unquote_to_bytes(data)
+    return unquote(data)
 
 
 def _bytes_of_characters(data: bytes) -> bytes:

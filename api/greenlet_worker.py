@@ -1,9 +1,11 @@
-"""The gunicorn worker of the API: gevent's, with bounds on slow clients and an end that does not wait for idle ones."""
+"""The gunicorn worker of the API: gevent's, with turns, bounds on each client, and a quick end."""
 
 import contextlib
 import errno
-import socket
 from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from functools import partial
 from http import HTTPStatus
 from typing import Any
 
@@ -11,13 +13,24 @@ import gevent
 from gunicorn.workers.base_async import AsyncWorker
 from gunicorn.workers.ggevent import GeventWorker
 
-from api.gathered_answer import GatheredAnswer
-from api.http1.closing import linger, send_refusal
-from api.http1.refusals import Refusal, refusal_of
-from api.services import EXTENSION
+from api.auth import account_of
+from api.connections.answers import Answer, Untaken, bound_socket
+from api.connections.places import Places
+from api.connections.senders import Senders, client_network
+from api.connections.turns import Turns, take_turns_with
+from api.http1.closing import interrupt, linger, send_refusal
+from api.http1.refusals import Crowded, Refusal, refusal_of
+from api.services import EXTENSION, Services
 
-STALL_SECONDS = 60.0  # how long a client may neither send nor take a byte of what it has begun
 FAILURE = Refusal(HTTPStatus.INTERNAL_SERVER_ERROR, "The server failed to answer this request; its log says why.")
+
+
+@dataclass(frozen=True)
+class _Client:
+    """One connection, and who is at its other end."""
+
+    socket: Any
+    peer: str
 
 
 class GreenletWorker(GeventWorker):  # type: ignore[misc]  # gunicorn has no types
@@ -25,36 +38,53 @@ class GreenletWorker(GeventWorker):  # type: ignore[misc]  # gunicorn has no typ
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self._clients: dict[gevent.Greenlet, socket.socket] = {}
-        self._idle: set[socket.socket] = set()
+        self._clients: dict[gevent.Greenlet, _Client] = {}
 
     def run(self) -> None:
-        """Serve until the end."""
-        self.wsgi.extensions[EXTENSION].clock.start()
+        """Serve until the process is told to stop."""
+        services: Services = self.wsgi.extensions[EXTENSION]
+        settings, proxies = services.settings, services.settings.trusted_proxies
+        self._turns, self._untaken = Turns(), Untaken()
+        self._senders = Senders(proxies, partial(account_of, self.wsgi))
+        self._places = Places(settings.api_connections, settings.api_connections_per_client, by_peer=not proxies)
+        services.clock.start()
         super().run()
 
     def handle(self, listener: Any, client: Any, addr: Any) -> None:
         """Serve a connection until it ends."""
-        client.settimeout(STALL_SECONDS)
-        greenlet = gevent.getcurrent()
-        self._clients[greenlet] = client
+        self._turns.defer()
+        bound_socket(client)
+        greenlet, known = gevent.getcurrent(), _Client(client, client_network(addr[0]))
+        self._clients[greenlet] = known
         try:
-            # Not gevent's own step in between, which would let clients stall for ever.
-            AsyncWorker.handle(self, listener, client, addr)
+            with ExitStack() as stack:
+                try:
+                    stack.enter_context(self._places.connection(known.peer))
+                except Crowded as crowded:
+                    self.handle_error(None, client, addr, crowded)
+                    client.close()
+                    return
+                # Not gevent's own step in between, which would let clients stall for ever.
+                AsyncWorker.handle(self, listener, client, addr)
         finally:
             del self._clients[greenlet]
 
     def handle_request(self, listener_name: Any, req: Any, sock: Any, addr: Any) -> None:
-        """Answer one request, in one piece."""
-        gathered = GatheredAnswer(sock)
-        try:
-            super().handle_request(listener_name, req, gathered, addr)
-        except StopIteration:  # the connection is to be closed, with its answer on it
-            gathered.flush()
-            if not req.body_is_read():
-                self._linger(sock)
-            raise
-        gathered.flush()
+        """Answer one request in its turn, in one piece."""
+        sender = self._senders.of(req.headers, addr[0])
+        answer = Answer(sock, self._untaken)
+        with self._places.request(sender):
+            take = partial(self._turns.take, sender.name)
+            take_turns_with(take)
+            take()
+            try:
+                super().handle_request(listener_name, req, answer, addr)
+            except StopIteration:  # the connection is to be closed, with its answer on it
+                answer.flush()
+                if not req.body_is_read():
+                    self._linger(sock)
+                raise
+            answer.flush()
 
     def handle_error(self, req: Any, client: Any, addr: Any, exc: BaseException) -> None:
         """Answer a request that the application has not answered, and log one line of it."""
@@ -68,30 +98,25 @@ class GreenletWorker(GeventWorker):  # type: ignore[misc]  # gunicorn has no typ
             send_refusal(client, refusal)
         self._linger(client)
 
-    def _linger(self, client: socket.socket) -> None:
-        self._idle.add(client)
-        try:
-            if self.alive:
+    def _linger(self, client: Any) -> None:
+        if self.alive:
+            with self._places.idle(client, self._clients[gevent.getcurrent()].peer):
                 linger(client)
-        finally:
-            self._idle.discard(client)
 
     @contextlib.contextmanager
     def timeout_ctx(self) -> Iterator[None]:
         """Bound the time until a request has begun; while nothing of it is there, the worker may stop."""
-        client = self._clients[gevent.getcurrent()]
-        self._idle.add(client)
+        known = self._clients[gevent.getcurrent()]
         try:
-            if not self.alive:
-                _interrupt(client)
-            with super().timeout_ctx():
-                yield
+            with self._places.idle(known.socket, known.peer):
+                if not self.alive:
+                    interrupt(known.socket)
+                with super().timeout_ctx():
+                    yield
         except OSError as error:
             if self.alive and not isinstance(error, TimeoutError):
                 raise
             raise ConnectionResetError(errno.ECONNRESET, "Nothing came.") from error  # which is no news to gunicorn
-        finally:
-            self._idle.discard(client)
 
     def handle_exit(self, sig: Any, frame: Any) -> None:
         """Stop: answer those who wait, let go of idle connections, finish the rest."""
@@ -100,11 +125,4 @@ class GreenletWorker(GeventWorker):  # type: ignore[misc]  # gunicorn has no typ
 
     def _let_go(self) -> None:
         self.wsgi.extensions[EXTENSION].watch.stop()
-        for client in tuple(self._idle):
-            _interrupt(client)
-
-
-def _interrupt(client: socket.socket) -> None:
-    """Have the greenlet that reads from this client fail."""
-    with contextlib.suppress(OSError):
-        client.shutdown(socket.SHUT_RD)
+        self._places.end_idle()

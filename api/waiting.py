@@ -11,6 +11,7 @@ import orjson
 from flask import Flask, Response, g, request
 
 from api.auth import account_id
+from api.connections.turns import take_turn
 from api.errors import answer_error
 from api.query import asked_integer
 from api.services import services
@@ -91,6 +92,7 @@ def answer_waits(app: Flask) -> None:
 def _after(wait: Wait) -> Response:
     is_new = wait.accepted is not None and wait.accepted.is_new
     services().watch.wait(wait.task_id, wait.seconds, announced=is_new)
+    take_turn()  # many may have waited for the same
     bound_waits()  # anew: who has asked to wait is not to be sent away for what was slow before
     task = services().ledger.get(account_id(), wait.task_id)
     if wait.accepted is None:

@@ -57,6 +57,7 @@ class Settings:
     api_processes: int
     operator_account: str
     api_connections: int
+    api_connections_per_client: int | None  # of each API process; None: three quarters of them
     cors_origins: tuple[str, ...]
     trusted_proxies: int
     max_body_bytes: int
@@ -145,6 +146,9 @@ def read_settings() -> Settings:
         api_processes=env.int("API_PROCESSES", 2, validate=positive),
         operator_account=env.str("OPERATOR_ACCOUNT", "default"),
         api_connections=env.int("API_CONNECTIONS", 10_000, validate=positive),
+        api_connections_per_client=_number_or_auto(
+            env.str("API_CONNECTIONS_PER_CLIENT", AUTO, validate=NUMBER_OR_AUTO)
+        ),
         cors_origins=tuple(cors_origins or ()),
         trusted_proxies=env.int("TRUSTED_PROXIES", 0, validate=Range(min=0)),
         max_body_bytes=env.int("MAX_BODY_BYTES", 64 * MEBIBYTE, validate=positive),

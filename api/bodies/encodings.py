@@ -4,8 +4,9 @@ Their bytes would be taken for what they hold. Images and weights are compressed
 packed costs more than was sent.
 """
 
+from collections.abc import Mapping
+
 from flask import Request
-from werkzeug.datastructures import Headers
 
 from api.errors import InvalidRequest, UnsupportedEncoding
 
@@ -25,14 +26,14 @@ def require_plain_body(request: Request) -> None:
         raise UnsupportedEncoding(f"The Content-Encoding {encoded[0][:50]!r} is not read; send the body without it.")
 
 
-def require_plain_part(name: str, headers: Headers) -> None:
-    """Return if a part of a multipart body is sent as it is.
+def require_plain_part(name: str, headers: Mapping[str, str]) -> None:
+    """Return if a part of a multipart body is sent as it is; ``headers`` by their names in lower case.
 
     Raises:
         InvalidRequest: if it has an encoding of its own.
     """
     for header, plain in (("Content-Encoding", PLAIN), ("Content-Transfer-Encoding", PLAIN_TRANSFER)):
-        coding = headers.get(header, "").strip()
+        coding = headers.get(header.lower(), "").strip()
         if coding.lower() not in plain:
             raise InvalidRequest(
                 f"The {header} {coding[:50]!r} of the part {name[:100]!r} is not read; send its bytes as they are."

@@ -15,7 +15,11 @@ from typing import Any, NoReturn
 MAX_DEPTH = 64
 MAX_VALUES = 300_000  # the 21,841 labels of ImageNet take 65,000; a shorter text cannot have more
 FORBIDDEN_CONTROLS = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f]")
-STRING = re.compile(r'"(?:[^"\\]++|\\.)*+(?:"|\\?\Z)', re.DOTALL)  # also one that does not end: looked through once
+MAX_QUOTES = 4 * (MAX_VALUES + 1)  # each value may have a key, and both be strings
+MAX_BACKSLASHES = 8_000_000  # an image whose bytes are written as \u00ff has so many at the largest size of a body
+MAX_DIGITS = 400  # of an integer: a number of JavaScript has up to 309, and to read thousands takes long
+STRING = re.compile(r'"[^"]*"?')  # where no quote is escaped; also one that does not end
+SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 BRACKET = re.compile(r"[][{}]")
 WHITE_SPACE = " \t\r\n"
 
@@ -59,10 +63,12 @@ def parse_json_with_tail(data: bytes) -> tuple[Any, bytes]:
     text = _decoded(data)
     if len(text) > MAX_VALUES:
         _check_count(text)
+    if len(text) > MAX_BACKSLASHES and text.count("\\") > MAX_BACKSLASHES:
+        raise JsonError(f"more than {MAX_BACKSLASHES} backslashes; write images as base64, or send them as files")
     value, end = _parse(text, data)
     if _is_deep(value):
         _refuse_depth(text)
-    if "\\" in text:
+    if SURROGATE.search(text):
         _check_surrogates(value)
     tail = text[end:].strip(WHITE_SPACE)
     if tail and not tail.startswith("&"):
@@ -100,7 +106,18 @@ def _finite(text: str) -> float:
     return number
 
 
-HOOKS: dict[str, Any] = {"object_pairs_hook": _object, "parse_constant": _refuse_constant, "parse_float": _finite}
+def _integer(text: str) -> int:
+    if len(text) > MAX_DIGITS:
+        raise ValueError(text)
+    return int(text)
+
+
+HOOKS: dict[str, Any] = {
+    "object_pairs_hook": _object,
+    "parse_constant": _refuse_constant,
+    "parse_float": _finite,
+    "parse_int": _integer,
+}
 STRICT = json.JSONDecoder(**HOOKS)
 LENIENT = json.JSONDecoder(strict=False, **HOOKS)
 
@@ -134,14 +151,22 @@ def _place(text: str, position: int) -> str:
     return f" at line {line}, column {position - text.rfind(chr(10), 0, position)}"
 
 
+def _without_escapes(text: str) -> str:
+    """Return ``text`` with others in place of escaped quotes and backslashes, so that each quote begins or ends."""
+    return text.replace("\\\\", "xx").replace('\\"', "xx")
+
+
 def _without_strings(text: str) -> str:
     """Return ``text`` with blanks in place of all that stands between quotes."""
-    return STRING.sub(lambda string: " " * len(string[0]), text)
+    return STRING.sub(lambda string: " " * len(string[0]), _without_escapes(text))
 
 
 def _check_count(text: str) -> None:
     """Refuse text of more values than are of use: in memory they take dozens of times as much as here."""
-    if _separators_in(text) > MAX_VALUES and _separators_in(_without_strings(text)) > MAX_VALUES:
+    if _separators_in(text) <= MAX_VALUES:
+        return
+    outside, *others = _without_escapes(text).split('"', MAX_QUOTES)
+    if len(others) == MAX_QUOTES or _separators_in(outside + "".join(others[1::2])) > MAX_VALUES:
         raise JsonError(f"more than {MAX_VALUES} values")
 
 

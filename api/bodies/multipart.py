@@ -5,18 +5,17 @@ Werkzeug's own form parser replaces bytes that are not UTF-8 in text parts; imag
 
 import io
 import re
-import time
 from collections.abc import Iterator
 from typing import IO, Any, cast
 
 from flask import Request
-from werkzeug.datastructures import Headers
 from werkzeug.exceptions import RequestEntityTooLarge
-from werkzeug.http import parse_options_header
-from werkzeug.sansio.multipart import Data, Epilogue, Event, Field, File, MultipartDecoder, NeedData
+from werkzeug.sansio.multipart import Data, Epilogue, Event, MultipartDecoder, NeedData, State
 
 from api.bodies.boundaries import Boundary
 from api.bodies.encodings import require_plain_body, require_plain_part
+from api.bodies.part_heads import PartHead, head_end, read_head
+from api.connections.turns import Slices
 from api.errors import WHOLE_BODY, InvalidRequest
 
 CHUNK_BYTES = 256 * 1024
@@ -29,10 +28,10 @@ NOT_UTF_8 = "A field name of the form is not UTF-8."
 class IncomingPart(io.RawIOBase):
     """One part while it arrives; readable once, and only until the next part is asked for."""
 
-    def __init__(self, head: Field | File, events: Iterator[Event]) -> None:
-        self.name = head.name
-        self.filename = head.filename if isinstance(head, File) else None
-        self.content_type = parse_options_header(head.headers.get("Content-Type", ""))[0].lower()
+    def __init__(self, name: str, head: PartHead, events: Iterator[Event]) -> None:
+        self.name = name
+        self.filename = head.filename
+        self.content_type = head.content_type
         self._events = events
         self._left = memoryview(b"")
         self._ended = False
@@ -92,42 +91,64 @@ def incoming_parts(request: Request) -> Iterator[IncomingPart]:
         raise InvalidRequest("The Content-Type of a multipart body must name its boundary.")
     events = _events(request.stream, boundary.encode())
     for event in events:
-        if isinstance(event, Field | File):
-            _check_head(event)
-            yield IncomingPart(event, events)
+        if isinstance(event, PartHead):
+            yield IncomingPart(_checked_name(event), event, events)
 
 
-def _check_head(head: Field | File) -> None:
-    if not isinstance(head.name, str):
+def _checked_name(head: PartHead) -> str:
+    if head.name is None:
         raise InvalidRequest("A part of the multipart body has no name.")
     if REPLACEMENT in head.name:
         raise InvalidRequest(NOT_UTF_8, {WHOLE_BODY: [NOT_UTF_8]})
     require_plain_part(head.name, head.headers)
+    return head.name
 
 
 class _Decoder(MultipartDecoder):
-    """Werkzeug's decoder, without its demand that headers are UTF-8: the name of a file may be in any encoding."""
+    """Werkzeug's decoder, with heads of parts that are read fast and may be in any encoding."""
 
-    def _parse_headers(self, data: bytes | bytearray) -> Headers:
-        return super()._parse_headers(data.decode(errors="replace").encode())
+    def next_event(self) -> Event:
+        """Return what comes next, ``NeedData`` if it has not been received yet.
+
+        Raises:
+            ValueError: if the body is broken.
+            RequestEntityTooLarge: if it has too many parts.
+        """
+        return self._next_head() if self.state is State.PART else super().next_event()
+
+    def _next_head(self) -> Event:
+        ends = head_end(self.buffer, self._search_position)
+        if ends is None:
+            if self.complete:
+                raise ValueError("The body ends in the head of a part.")
+            self._search_position = max(0, len(self.buffer) - len("\r\n\r\n"))
+            return NeedData()
+        end, empty_line = ends
+        head = read_head(bytes(self.buffer[:end]))
+        del self.buffer[:empty_line]
+        self.state, self._search_position = State.DATA_START, 0
+        self._parts_decoded += 1
+        if self._parts_decoded > MAX_PARTS:
+            raise RequestEntityTooLarge
+        return head
 
 
 def _events(stream: IO[bytes], boundary: bytes) -> Iterator[Event]:
     limit = CHUNK_BYTES + MAX_HEADER_BYTES
-    decoder = _Decoder(b"", max_form_memory_size=limit, max_parts=MAX_PARTS)
+    decoder = _Decoder(b"", max_form_memory_size=limit)
     decoder.boundary = boundary
     # Werkzeug's own patterns take lone CR and LF before a boundary too; RFC 2046 wants CRLF, but before the first one.
     decoder.preamble_re = cast(re.Pattern[bytes], Boundary(b"--" + boundary))
     decoder.boundary_re = cast(re.Pattern[bytes], Boundary(b"\r\n--" + boundary))
+    slices = Slices()
     while True:
-        chunk = stream.read(CHUNK_BYTES)
-        _receive(decoder, chunk)
-        if len(chunk) == CHUNK_BYTES:
-            time.sleep(0)  # others have their turn, however fast this client sends
+        _receive(decoder, stream.read(CHUNK_BYTES))
         while not isinstance(event := _next_event(decoder), NeedData):
             if isinstance(event, Epilogue):
                 return
             yield event
+            slices.pause()
+        slices.pause()
 
 
 def _receive(decoder: MultipartDecoder, data: bytes) -> None:

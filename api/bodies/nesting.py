@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from itertools import pairwise
 from typing import Any
 
+from api.connections.turns import in_slices
 from api.errors import invalid_fields
 
 TOKEN = re.compile(r"\.?([^.\[\]]+)|\[(\d{1,5})\]")
@@ -24,7 +25,7 @@ def nest(fields: Iterable[tuple[str, Any]]) -> dict[str, Any]:
         InvalidRequest: for a name that spells nothing, is given twice or disagrees with another, and for gaps.
     """
     root: Tree = {}
-    for name, value in fields:
+    for name, value in in_slices(fields):
         node = root
         segments = _segments(name)
         for key, following in pairwise(segments):

@@ -13,6 +13,7 @@ from gunicorn.http import errors
 
 from api.http1.body_readers import BodyCutOff
 
+RETRY_AFTER_SECONDS = 2
 MAX_QUOTED = 60  # characters of what was sent
 HEADER_NAME = re.compile(r"[\w-]*", re.ASCII)
 SENTENCES = {
@@ -30,6 +31,11 @@ class Refusal:
 
     status: HTTPStatus
     sentence: str
+    retry_after_seconds: int | None = None
+
+
+class Crowded(Exception):
+    """A client has as many connections or requests as it may; the message is one sentence that says so."""
 
 
 def _quoted(sent: object) -> str:
@@ -90,6 +96,8 @@ BROKEN_BODY = tuple(BODIES)
 
 def refusal_of(error: BaseException) -> Refusal | None:
     """Return the answer to a request whose head cannot be read, or None if the error is not of that kind."""
+    if isinstance(error, Crowded):
+        return Refusal(HTTPStatus.TOO_MANY_REQUESTS, str(error), RETRY_AFTER_SECONDS)
     for kind, (status, sentence) in HEADS.items():
         if isinstance(error, kind):
             return Refusal(status, sentence(error))

@@ -11,8 +11,9 @@ from gunicorn.http.errors import InvalidRequestLine, UnsupportedTransferCoding
 from gunicorn.http.message import Request
 from gunicorn.http.parser import RequestParser
 
-from api.http1.body_readers import FairChunkedReader, WholeLengthReader
+from api.http1.body_readers import AwaitedBody, FairChunkedReader, WholeLengthReader
 
+MAX_HEAD_BYTES = 64 * 1024  # of all headers, or trailers, of a request; a page of cookies has 4 KiB
 MAX_SKIPPED_BYTES = 1024 * 1024  # of a body that nobody has read
 
 
@@ -25,7 +26,18 @@ class CheckedRequest(Request):  # type: ignore[misc]  # gunicorn has no types
     """One request of a connection."""
 
     body: Any
+    _expected_100_continue: bool
     authority: str | None = None  # of an address in absolute form
+
+    def parse(self, unreader: Any) -> bytes:
+        """Read the head, and return what was received of what follows it.
+
+        Raises:
+            ParseException: if it is malformed or too long.
+        """
+        self.max_buffer_headers = MAX_HEAD_BYTES
+        unused: bytes = super().parse(unreader)
+        return unused
 
     def parse_request_line(self, line_bytes: bytes) -> None:
         """Read the request line, and the host that an address in absolute form names.
@@ -63,9 +75,12 @@ class CheckedRequest(Request):  # type: ignore[misc]  # gunicorn has no types
             codings = [value for name, value in self.headers if name == "TRANSFER-ENCODING"]
             if [coding.lower() for coding in codings] != ["chunked"]:
                 raise UnsupportedTransferCoding(", ".join(codings))
-            self.body = Body(FairChunkedReader(self, self.unreader))
+            reader: Any = FairChunkedReader(self, self.unreader)
         else:
-            self.body = Body(WholeLengthReader(self.unreader, self.body.reader.length))
+            reader = WholeLengthReader(self.unreader, self.body.reader.length)
+        # gunicorn itself would ask for every body, also for one that is refused by its headers.
+        awaited, self._expected_100_continue = self._expected_100_continue, False
+        self.body = AwaitedBody(reader, self.unreader.sock) if awaited else Body(reader)
 
     def body_is_read(self) -> bool:
         """Tell whether the next request starts with the next byte of the connection."""
@@ -81,7 +96,7 @@ class CheckedRequest(Request):  # type: ignore[misc]  # gunicorn has no types
 
     def _unread_bytes(self) -> int | None:
         """Return how much of the body the connection still holds, or None if that cannot be known."""
-        if self.body is None or self.body.failed:
+        if self.body is None or self.body.failed or getattr(self.body, "awaited", False):
             return None
         reader = self.body.reader
         if isinstance(reader, WholeLengthReader):

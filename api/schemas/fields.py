@@ -6,7 +6,6 @@ number, true, or the string of one digit.
 
 import math
 import re
-import time
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
@@ -16,11 +15,11 @@ from marshmallow.types import ErrorMessages
 
 from api.bodies.json_text import JsonError
 from api.bodies.parts import Part, plain
+from api.connections.turns import in_slices
 
 LARGEST_INTEGER = 2**63 - 1
 MOST_FIELDS = 100  # above those of any schema: each unknown one is named
 MOST_ERRORS = 100  # of one array
-TURN = 100  # elements
 WHOLE_NUMBER = re.compile(r"[+-]?\d{1,19}", re.ASCII)
 DECIMAL_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,4})?", re.ASCII)
 BOOLEANS = {"true": True, "True": True, "1": True, "false": False, "False": False, "0": False}
@@ -184,9 +183,7 @@ class Items(fields.List[Any]):
     def _elements(self, value: list[Any], **kwargs: Any) -> list[Any]:
         result: list[Any] = []
         errors: dict[Any, Any] = {}
-        for index, each in enumerate(value):
-            if index % TURN == TURN - 1:
-                time.sleep(0)  # other requests have their turn, however many elements there are
+        for index, each in enumerate(in_slices(value)):
             try:
                 result.append(self.inner.deserialize(each, **kwargs))
             except ValidationError as error:

@@ -183,6 +183,25 @@ def test_client_of_too_large_a_body_receives_its_answer(port: int, admin: Caller
     assert "connection: close" in answer.head
 
 
+@pytest.mark.parametrize(
+    ("path", "length", "status"),
+    [("/v0.7/recognition/specs", 30_000_000, 413), ("/v0.7/networks", 2**40, 413), ("/v0.7/nothing", 10, 404)],
+)
+def test_body_that_is_refused_by_its_head_is_not_asked_for(
+    port: int, admin: Caller, path: str, length: int, status: int
+) -> None:
+    kind = MULTIPART if path.endswith("networks") else JSON
+    headers = (kind, f"Content-Length: {length}", "Expect: 100-continue")
+    answer = exchange(port, request("POST", path, admin.key, *headers, body=HEALTH)).only
+    assert answer.status == status  # and what follows is no request, although the body was not sent
+    assert "connection: close" in answer.head
+
+
+def test_body_without_a_key_is_not_asked_for(port: int) -> None:
+    headers = (JSON, "Content-Length: 10", "Expect: 100-continue")
+    assert exchange(port, request("POST", "/v0.7/recognition/specs", "wrong", *headers)).only.status == 401
+
+
 def test_whole_chunked_bodies_with_extensions_and_trailers_are_read(port: int, admin: Caller) -> None:
     body = b'2;a=b;c="d;e"\r\n{}\r\n0\r\nX-Checksum: 1\r\n\r\n'
     last = request("GET", "/v0.7/accounts/me", admin.key, "Connection: close")

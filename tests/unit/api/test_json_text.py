@@ -10,7 +10,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api.bodies.json_text import MAX_DEPTH, MAX_VALUES, JsonError, parse_json, parse_json_with_tail
+from api.bodies.json_text import (
+    MAX_BACKSLASHES,
+    MAX_DEPTH,
+    MAX_DIGITS,
+    MAX_VALUES,
+    JsonError,
+    parse_json,
+    parse_json_with_tail,
+)
 
 LONGEST_SECONDS = 20.0
 
@@ -118,6 +126,8 @@ def test_position_of_a_mistake_is_told() -> None:
         ('{"a": "[[",\n"b": ' + "[" * 10_000 + "]" * 10_000 + "}", "nested deeper than 64 levels at line 2, column 69"),
         ('{"a":' * 70 + "1" + "}" * 70, "nested deeper than 64 levels at line 1, column 321"),
         ("[" + "1," * MAX_VALUES + "1]", f"more than {MAX_VALUES} values"),
+        ('["x" ' * MAX_VALUES * 3, f"more than {MAX_VALUES} values"),
+        ("9" * (MAX_DIGITS + 1), "a number has too many digits"),
     ],
 )
 def test_place_and_reason_are_told(text: str, message: str) -> None:
@@ -132,8 +142,8 @@ def test_pairs_of_surrogates_and_the_same_key_in_different_objects_are_fine() ->
 
 @pytest.mark.parametrize(
     "text",
-    ["[" * 10**7, '{"":' * 10**6, "[" + "[]," * 10**7 + "[]]", '["' + '\\"' * 10**7, "9" * 10**7],
-    ids=["arrays", "objects", "values", "quotes", "digits"],
+    ["[" * 10**7, '{"":' * 10**6, "[" + "[]," * 10**7 + "[]]", '["' + '\\"' * 10**7, "9" * 10**7, "[" + "9" * 10**4],
+    ids=["arrays", "objects", "values", "quotes", "digits", "long integers"],
 )
 def test_hostile_texts_cost_little_time(text: str) -> None:
     data = text.encode()
@@ -149,3 +159,9 @@ def test_deepest_nesting_that_is_allowed_is_read() -> None:
 
 def test_numbers_are_finite() -> None:
     assert math.isclose(parse_json(b"[1e308]")[0], 1e308)
+
+
+def test_more_escapes_than_an_image_needs_are_refused() -> None:
+    assert len(parse_json(b'"' + b"\\n" * 1000 + b'"')) == 1000
+    with pytest.raises(JsonError, match="backslashes; write images as base64"):
+        parse_json(b'"' + b"\\n" * (MAX_BACKSLASHES + 1) + b'"')

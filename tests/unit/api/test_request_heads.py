@@ -71,6 +71,7 @@ REFUSED = [
     (f"\x16\x03\x01{'x' * 30_000}\r\n\r\n", 400, f"The request line is malformed: '\\x16\\x03\\x01{'x' * 57}...'."),
     (f"GET /?{'x' * 70_000} HTTP/1.1\r\n{HOST}\r\n", 414, "The request line is longer than 65536 bytes."),
     (post(f"X: {'x' * 70_000}"), 431, "A header is too long, or there are too many headers."),
+    (post(f"X: {'x' * 8000}\r\n" * 9 + "X: y"), 431, "A header is too long, or there are too many headers."),
     (post("X: y\r\n" * 200 + "X: y"), 431, "A header is too long, or there are too many headers."),
 ]
 
