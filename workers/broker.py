@@ -99,6 +99,8 @@ class Channel(RedisChannel):
         """Return the answer to the command that was sent last on the connection that waits for messages."""
         try:
             return self.client.parse_response(self.client.connection, command, **options)
+        except redis.exceptions.NoScriptError:  # the caller loads it again; nothing is wrong with the connection
+            raise
         except self.connection_errors:
             self.client.connection.disconnect()  # so that the next turn connects again
             raise
