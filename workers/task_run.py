@@ -10,7 +10,7 @@ from concurrent.futures import Future
 from typing import Any
 
 from inference.errors import DeviceLostError, InferenceError
-from store.errors import Unavailable
+from store.errors import StorageFull, Unavailable
 from store.task_records import ClaimedTask, Ending, Outcome
 from workers.errors import TaskFailure
 from workers.fetch import FetchError
@@ -69,6 +69,8 @@ class TaskRun:
             self.outcome = Outcome(data=end.value, stages=self.stopwatch.to_json())
         except Unavailable as error:
             self.postponed = error
+        except StorageFull as error:  # a disk that an operator makes room on; another worker may have some
+            self.postponed = Unavailable(str(error))
         except DeviceLostError as error:
             # The lease runs out and another process tries; attempts are counted, should this task be to blame.
             end_process(f"The device failed: {error}")
