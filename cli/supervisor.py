@@ -14,7 +14,9 @@ from time import monotonic
 
 FIRST_DELAY_SECONDS = 1.0
 LONGEST_DELAY_SECONDS = 30.0
-SETTLED_SECONDS = 10.0  # after its last death, a child that has lived since is restarted without delay growth
+# A child that dies so long after its last death is restarted without delay growth: ten seconds, less what it takes to
+# notice a death.
+SETTLED_SECONDS = 9.0
 LIVED_SECONDS = 5.0  # at least: one that waits long for its restart has not lived for long
 POLL_SECONDS = 0.1
 

@@ -13,7 +13,7 @@ from typing import Any
 from contract.image_costs import decoding_seconds
 from inference.errors import DeviceLostError, InferenceError, without_frames
 from inference.waiting import Answer
-from store.errors import Unavailable
+from store.errors import StorageFull, Unavailable
 from store.task_records import ClaimedTask, Ending, Outcome
 from store.turns import URL_SECONDS
 from workers.errors import TaskFailure
@@ -97,6 +97,8 @@ class TaskRun:
             self.outcome = Outcome(data=end.value, stages=self.stopwatch.to_json())
         except Unavailable as error:
             self.postponed = without_frames(error)
+        except StorageFull as error:  # a disk that an operator makes room on; another worker may have some
+            self.postponed = Unavailable(str(error))
         except DeviceLostError as error:
             # The lease runs out and another process tries; attempts are counted, should this task be to blame.
             end_process(f"The device failed: {error}")

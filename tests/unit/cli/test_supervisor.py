@@ -87,7 +87,7 @@ def test_delay_starts_anew_after_ten_seconds_of_health(monkeypatch: pytest.Monke
 
 
 def test_child_that_is_killed_every_ten_seconds_is_back_after_the_first_delay(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert delays(monkeypatch, [20, 9, 9, 9, 9]) == ["1"] * 5
+    assert delays(monkeypatch, [20, 8.5, 8.5, 8.5, 8.5]) == ["1"] * 5
 
 
 def test_long_delay_is_no_health(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,7 +17,7 @@ from config.queues import TaskKind
 from config.settings import Settings, read_settings
 from contract.image_costs import decoding_seconds
 from inference.errors import NetworkError
-from store.errors import Unavailable
+from store.errors import StorageFull, StoreError, Unavailable
 from store.redis_connection import connect
 from store.task_ledger import TaskLedger
 from store.task_queue import TaskQueue
@@ -206,9 +206,10 @@ def test_unexpected_failure_is_logged_and_told_neutrally(worker: Worker, caplog:
     assert "/secret/path" in caplog.text
 
 
-def test_task_waits_while_a_backing_service_is_away(worker: Worker) -> None:
+@pytest.mark.parametrize("kind", [Unavailable, StorageFull])
+def test_task_waits_while_a_backing_service_is_away(worker: Worker, kind: type[StoreError]) -> None:
     task_id = worker.submit()
-    worker.runner(Handler(Unavailable("The database is not reachable."))).run(task_id)
+    worker.runner(Handler(kind("The database is not reachable."))).run(task_id)
     assert worker.get(task_id).status == "pending"
 
 

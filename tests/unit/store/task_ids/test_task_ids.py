@@ -13,6 +13,7 @@ from config.queues import TaskKind
 from store.backlog import UNLIMITED, BacklogLimits
 from store.database import Database
 from store.errors import LedgerAway, QueueFull, StoreError, Unavailable
+from store.redis_connection import connect
 from store.task_ids import ledger_epoch
 from store.task_ids.epoch_records import MAX_ID, EpochRecords, LedgerLoss, LossKind
 from store.task_ids.task_ids import FIRST_BLOCK, TaskIds
@@ -20,6 +21,7 @@ from store.task_keys import COUNTER_KEY, EPOCH_KEY
 from store.task_ledger import TaskLedger
 from store.task_records import NewTask, Outcome
 from store.telemetry.tally import Tally
+from tests.unit.store.availability.redis_servers import BINARIES, running_redis
 
 TASK = NewTask(1, TaskKind.RECOGNITION, {"version_id": 1})
 Start = Callable[[], "Process"]
@@ -171,6 +173,21 @@ def test_backup_of_an_earlier_epoch_is_noticed(start: Start, client: redis.Redis
     later = start()
     assert min(later.submit(5)) > max(lost)
     assert [loss.kind for loss in later.losses()] == [LossKind.WENT_BACK, LossKind.EMPTIED]
+
+
+def test_two_masters_give_no_id_twice(database_url: str, start: Start, client: redis.Redis) -> None:
+    first = start()
+    before = first.submit(5)
+    with running_redis(BINARIES[0]) as server, connect(server.url) as other:
+        go_back(other, snapshot(client))
+        second = Process(database_url, other)
+        found = first.submit(3) + second.submit(3) + first.submit(100) + second.submit(100)
+        go_back(client, snapshot(other))  # the first master becomes the replica of the second
+        second.ids.close()
+    after = first.submit(3)
+    assert len({*before, *found, *after}) == 5 + 206 + 3
+    assert min(after) > max(found)
+    assert [loss.kind for loss in first.losses()] == [LossKind.WENT_BACK]
 
 
 def test_ledger_of_another_database_is_told(start: Start, client: redis.Redis) -> None:
