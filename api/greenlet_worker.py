@@ -78,7 +78,7 @@ class GreenletWorker(GeventWorker):  # type: ignore[misc]  # gunicorn has no typ
         sender = self._senders.of(req.headers, addr[0])
         answer = Answer(sock, self._untaken)
         with self._places.request(sender):
-            take = partial(self._turns.take, sender.name)
+            take = partial(self._turns.take, sender.name, sender.part)
             take_turns_with(take)
             take()
             try:
