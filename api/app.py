@@ -17,6 +17,7 @@ from api.errors import register_error_handler
 from api.hosts import require_hosts
 from api.ids import route_ids
 from api.openapi import serve_document, start_document
+from api.query import bound_queries
 from api.readiness import attach_readiness
 from api.request_figures import count_requests
 from api.routes.accounts import accounts
@@ -83,6 +84,7 @@ def create_app(settings: Settings, services: Services | None = None) -> Flask:
     attach_readiness(app, services)
     count_requests(app)
     require_hosts(app)
+    bound_queries(app)
     app.before_request(bound_waits)
     app.teardown_request(unbound_waits)
     _limit_bodies(app, settings)

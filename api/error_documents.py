@@ -41,7 +41,7 @@ MEANINGS: dict[int, tuple[str, JsonObject]] = {
         {"error": "Send the body as application/json, multipart/form-data or application/x-www-form-urlencoded."},
     ),
     429: (
-        "As much waits as may wait, or the account makes too many requests.",
+        "As much waits as may wait, or the account makes too many requests, or has too many connections.",
         {"error": "Your account has as many tasks waiting as it may have. Try again when some have ended."},
     ),
     431: (

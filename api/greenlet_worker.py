@@ -2,6 +2,7 @@
 
 import contextlib
 import errno
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -20,8 +21,11 @@ from api.connections.senders import Senders, client_network
 from api.connections.turns import Turns, take_turns_with
 from api.http1.closing import interrupt, linger, send_refusal
 from api.http1.refusals import Crowded, Refusal, refusal_of
+from api.request_figures import NO_ENDPOINT, OTHER_METHOD
 from api.services import EXTENSION, Services
+from store.telemetry.series import REQUESTS
 
+CROWD_LINE_SECONDS = 10.0
 FAILURE = Refusal(HTTPStatus.INTERNAL_SERVER_ERROR, "The server failed to answer this request; its log says why.")
 
 
@@ -39,6 +43,7 @@ class GreenletWorker(GeventWorker):  # type: ignore[misc]  # gunicorn has no typ
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._clients: dict[gevent.Greenlet, _Client] = {}
+        self._crowded, self._next_crowd_line = 0, 0.0
 
     def run(self) -> None:
         """Serve until the process is told to stop."""
@@ -74,7 +79,7 @@ class GreenletWorker(GeventWorker):  # type: ignore[misc]  # gunicorn has no typ
         sender = self._senders.of(req.headers, addr[0])
         answer = Answer(sock, self._untaken)
         with self._places.request(sender):
-            take = partial(self._turns.take, sender.name)
+            take = partial(self._turns.take, sender.name, sender.part)
             take_turns_with(take)
             take()
             try:
@@ -89,14 +94,24 @@ class GreenletWorker(GeventWorker):  # type: ignore[misc]  # gunicorn has no typ
     def handle_error(self, req: Any, client: Any, addr: Any, exc: BaseException) -> None:
         """Answer a request that the application has not answered, and log one line of it."""
         refusal = refusal_of(exc)
-        if refusal is None:
+        if isinstance(exc, Crowded):
+            self._note_crowd(addr[0], exc)
+        elif refusal is None:
             self.log.error("A connection failed", exc_info=exc)
-            refusal = FAILURE
         else:
             self.log.warning("Refused a request from %s: %s", addr[0], refusal.sentence)
         with contextlib.suppress(OSError):
-            send_refusal(client, refusal)
+            send_refusal(client, refusal or FAILURE)
         self._linger(client)
+
+    def _note_crowd(self, address: str, crowded: Crowded) -> None:
+        """Count a refusal, and log one line of all within some seconds: who sends too much would fill the log."""
+        services: Services = self.wsgi.extensions[EXTENSION]
+        services.telemetry.tally.count(REQUESTS, NO_ENDPOINT, OTHER_METHOD, str(HTTPStatus.TOO_MANY_REQUESTS.value))
+        self._crowded += 1
+        if time.monotonic() >= self._next_crowd_line:
+            self.log.warning("Refused %d requests, the last from %s: %s", self._crowded, address, crowded)
+            self._crowded, self._next_crowd_line = 0, time.monotonic() + CROWD_LINE_SECONDS
 
     def _linger(self, client: Any) -> None:
         if self.alive:

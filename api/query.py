@@ -1,9 +1,11 @@
 """Reads single arguments of the query of a request, for views and pages; what cannot be read is named."""
 
-from flask import request
+from flask import Flask, request
 
-from api.errors import invalid_fields
+from api.errors import InvalidRequest, invalid_fields
 from api.schemas.fields import BOOLEANS
+
+MAX_ARGUMENTS = 2000  # twice the task IDs that one request may name
 
 
 def asked_integer(name: str, default: int, smallest: int, largest: int) -> int:
@@ -29,3 +31,12 @@ def asked_flag(name: str) -> bool:
     if value is None:
         raise invalid_fields({name: ["Must be true or false."]})
     return value
+
+
+def bound_queries(app: Flask) -> None:
+    """Make ``app`` refuse queries of more arguments than any view reads, before they are taken apart."""
+
+    @app.before_request
+    def check_query() -> None:
+        if request.query_string.count(b"&") >= MAX_ARGUMENTS:
+            raise InvalidRequest(f"The query has more than {MAX_ARGUMENTS} arguments.")

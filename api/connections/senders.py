@@ -4,7 +4,7 @@ Everyone else is known by the network address. Behind proxies that are trusted, 
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from ipaddress import IPv6Address, ip_address
 
 IPV6_CLIENT_BITS = 64  # a client has at least so large a network, and may change its address within it
@@ -18,11 +18,17 @@ class Sender:
 
     address: str
     account_id: int | None = None
+    key: str = field(default="", repr=False)
 
     @property
     def name(self) -> tuple[str, str | int]:
         """What turns are taken by."""
         return ("address", self.address) if self.account_id is None else ("account", self.account_id)
+
+    @property
+    def part(self) -> str:
+        """What its own turns alternate by: keys that are not known yet, or addresses of one account."""
+        return self.key if self.account_id is None else self.address
 
 
 class Senders:
@@ -41,7 +47,7 @@ class Senders:
             elif name == "X-FORWARDED-FOR":
                 forwarded.append(value)
         address = self._forwarded(forwarded) or peer
-        return Sender(client_network(address), self._account_of(key) if key else None)
+        return Sender(client_network(address), self._account_of(key) if key else None, key)
 
     def _forwarded(self, values: list[str]) -> str | None:
         if not self._trusted_proxies or not values:

@@ -8,7 +8,7 @@ parts of a request that compute for long call it in between.
 Turns are counted in seconds: who has held the loop for long rests for as long, while others are active.
 """
 
-from collections import OrderedDict, deque
+from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterable, Iterator
 from contextvars import ContextVar
 from time import monotonic, sleep
@@ -17,6 +17,8 @@ from typing import Any, TypeVar
 import gevent
 from gevent import monkey
 from gevent.hub import Waiter
+
+from api.connections.queues import SenderQueue
 
 LONG_SECONDS = 0.02  # a piece of work after which its sender rests
 ACTIVE_SECONDS = 1.0  # how long after its last turn a sender counts as active
@@ -37,7 +39,7 @@ class Turns:
         self._thread = _thread_id()
         self._round = self._hub.loop.timer(0)  # passes once the loop has looked at all connections
         self._alarm: Any = None  # for when all who wait are resting
-        self._waiting: OrderedDict[Hashable, deque[Any]] = OrderedDict()
+        self._waiting: OrderedDict[Hashable, SenderQueue] = OrderedDict()
         self._free = True
         self._arrivals = False
         self._deferred = 0
@@ -49,8 +51,8 @@ class Turns:
         """Let connections that arrive be accepted before the next turn, since that takes little."""
         self._arrivals = True
 
-    def take(self, sender: Hashable) -> None:
-        """Return when it is the turn of ``sender``."""
+    def take(self, sender: Hashable, part: Hashable = None) -> None:
+        """Return when it is the turn of ``sender``, and among its own requests that of ``part``."""
         if _thread_id() != self._thread:
             return
         now = monotonic()
@@ -58,23 +60,23 @@ class Turns:
             self._begin(sender, now)
             return
         waiter = Waiter()
-        self._waiting.setdefault(sender, deque()).append(waiter)
+        self._waiting.setdefault(sender, SenderQueue()).put(part, waiter)
         if self._free:
             self._start_round()
         try:
             waiter.get()
         except BaseException:
-            self._forget(sender, waiter)
+            self._forget(sender, part, waiter)
             raise
 
     def waiting(self) -> int:
         """Return how many wait for a turn."""
         return sum(map(len, self._waiting.values()))
 
-    def _forget(self, sender: Hashable, waiter: Any) -> None:
+    def _forget(self, sender: Hashable, part: Hashable, waiter: Any) -> None:
         queue = self._waiting.get(sender)
-        if queue is not None and waiter in queue:
-            queue.remove(waiter)
+        if queue is not None:
+            queue.remove(part, waiter)
             if not queue:
                 del self._waiting[sender]
 
@@ -107,7 +109,7 @@ class Turns:
 
     def _pass_to(self, sender: Hashable, now: float) -> None:
         queue = self._waiting[sender]
-        waiter = queue.popleft()
+        waiter = queue.pop()
         if queue:
             self._waiting.move_to_end(sender)
         else:

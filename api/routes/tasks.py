@@ -7,6 +7,7 @@ from flask import Response, request
 
 from api.auth import account_id
 from api.bodies.json_text import JsonError, parse_json
+from api.connections.turns import in_slices
 from api.endpoint import PAGE_ARGUMENTS, PREFER, blueprint, endpoint
 from api.errors import invalid_fields
 from api.pagination import asked_page, page_answer
@@ -86,7 +87,7 @@ def list_tasks() -> Response:
     page = asked_page()
     known = services().ledger.known(account_id(), asked_ids())
     found = services().ledger.get_many(account_id(), known[page.offset : page.offset + page.limit])
-    shown = map(task_answer, found)
+    shown = map(task_answer, in_slices(found))
     return Response(orjson.dumps(page_answer(page, shown, len(known))), mimetype="application/json")
 
 

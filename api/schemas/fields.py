@@ -18,6 +18,8 @@ from api.bodies.parts import Part, plain
 from api.connections.turns import in_slices
 
 LARGEST_INTEGER = 2**63 - 1
+MAX_CHARACTERS = 65_536  # of one text; lists show a thousand descriptions in one answer
+MAX_OBJECT_BYTES = 65_536  # of an object of any content, as JSON, for the same reason
 MOST_FIELDS = 100  # above those of any schema: each unknown one is named
 MOST_ERRORS = 100  # of one array
 WHOLE_NUMBER = re.compile(r"[+-]?\d{1,19}", re.ASCII)
@@ -71,6 +73,8 @@ class Text(fields.String):
             raise self.make_error("invalid")
         if "\x00" in value:
             raise ValidationError("Must not contain NUL characters.")
+        if len(value) > MAX_CHARACTERS:
+            raise ValidationError(f"Must have at most {MAX_CHARACTERS} characters, and has {len(value)}.")
         return value
 
 
@@ -208,6 +212,8 @@ class FreeObject(fields.Dict):
             raise ValidationError("Must be JSON of text in UTF-8 and numbers of 64 bits.") from error
         if not isinstance(value, dict):
             raise self.make_error("invalid")
+        if len(text) > MAX_OBJECT_BYTES:
+            raise ValidationError(f"Must have at most {MAX_OBJECT_BYTES} bytes as JSON, and has {len(text)}.")
         if rb"\u0000" in text and _has_nul(value):
             raise ValidationError("Must not contain NUL characters.")
         return value

@@ -124,6 +124,24 @@ def test_field_in_json_and_again_in_what_curl_joined_is_refused(
     assert refusal(response) == "show_discarded: It is given more than once."
 
 
+@pytest.mark.parametrize(
+    ("body", "sentence"),
+    [
+        ({"description": "x" * 65_537}, "description: Must have at most 65536 characters, and has 65537."),
+        ({"metadata": {"a": "x" * 65_536}}, "metadata: Must have at most 65536 bytes as JSON, and has 65544."),
+    ],
+)
+def test_what_lists_would_repeat_a_thousand_times_is_bounded(admin: Caller, body: Any, sentence: str) -> None:
+    response = admin.post(SPECS, json={"name": "a", "outputs": json.loads(OUTPUTS), **body})
+    assert refusal(response) == sentence
+
+
+@pytest.mark.parametrize("count", [1999, 2000])
+def test_query_of_more_arguments_than_any_view_reads_is_refused(admin: Caller, count: int) -> None:
+    response = admin.get(f"{SPECS}?{'a&' * count}")
+    assert response.status_code == (200 if count < 2000 else 400)
+
+
 WRONG = [None, True, False, -1, 1.5, 2**70, "", "x", [], {}, [None], [[]], [{}], {"x": None}]
 PLACES = [
     ("name", lambda wrong: {"name": wrong}),

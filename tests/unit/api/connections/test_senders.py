@@ -11,15 +11,15 @@ KEYS = {"known": 7}
     ("proxies", "headers", "expected"),
     [
         (0, [], Sender("10.0.0.1")),
-        (0, [("X-API-KEY", "known")], Sender("10.0.0.1", 7)),
-        (0, [("X-API-KEY", "guessed")], Sender("10.0.0.1")),
+        (0, [("X-API-KEY", "known")], Sender("10.0.0.1", 7, "known")),
+        (0, [("X-API-KEY", "guessed")], Sender("10.0.0.1", None, "guessed")),
         (0, [("X-FORWARDED-FOR", "1.1.1.1")], Sender("10.0.0.1")),
         (1, [("X-FORWARDED-FOR", "1.1.1.1")], Sender("1.1.1.1")),
         (1, [("X-FORWARDED-FOR", "9.9.9.9, 1.1.1.1")], Sender("1.1.1.1")),
         (1, [("X-FORWARDED-FOR", "9.9.9.9"), ("X-FORWARDED-FOR", "1.1.1.1")], Sender("1.1.1.1")),
         (2, [("X-FORWARDED-FOR", "9.9.9.9, 1.1.1.1, 2.2.2.2")], Sender("1.1.1.1")),
         (2, [("X-FORWARDED-FOR", "2.2.2.2")], Sender("10.0.0.1")),
-        (1, [("X-FORWARDED-FOR", ""), ("X-API-KEY", "known")], Sender("10.0.0.1", 7)),
+        (1, [("X-FORWARDED-FOR", ""), ("X-API-KEY", "known")], Sender("10.0.0.1", 7, "known")),
     ],
 )
 def test_sender_is_found(proxies: int, headers: list[tuple[str, str]], expected: Sender) -> None:
@@ -45,3 +45,10 @@ def test_addresses_of_one_client_are_one(address: str, expected: str) -> None:
 
 def test_accounts_are_told_from_addresses() -> None:
     assert Sender("7").name != Sender("x", 7).name
+
+
+def test_keys_that_are_not_known_share_the_turns_of_their_address() -> None:
+    first, second = Sender("a", None, "x"), Sender("a", None, "y")
+    assert first.name == second.name
+    assert first.part != second.part
+    assert "x" not in repr(first)

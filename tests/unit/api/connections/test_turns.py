@@ -29,6 +29,20 @@ def test_new_sender_is_next_however_many_requests_of_others_wait(turns: Turns) -
     assert log[log.index("lone asks") : log.index("lone")].count("flood") <= 2
 
 
+def test_parts_of_a_sender_alternate(turns: Turns) -> None:
+    log: list[str] = []
+
+    def send(part: str) -> None:
+        turns.take("address", part)
+        log.append(part)
+
+    turns.take("address")
+    waiting = [gevent.spawn(send, each) for each in ["a"] * 20 + ["b"] * 3]
+    gevent.joinall(waiting, LONGEST_SECONDS)
+    assert log[:6] == ["a", "b"] * 3
+    assert len(log) == 23
+
+
 def test_pipelined_requests_of_one_connection_take_a_turn_each(turns: Turns) -> None:
     log: list[str] = []
 
