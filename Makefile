@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet -c constraints.txt
 
-.PHONY: up test chaos fuzz guards lint audit docs bench demo pin clean
+.PHONY: up test chaos fuzz guards lint pythons audit docs bench demo pin wheels clean
 
 up: $(VENV)/.installed ## start the whole service with the demo models
 	exec $(BIN)/recoq up
@@ -29,6 +29,9 @@ lint: $(VENV)/.installed-test ## check style, types, the direction of imports, a
 	$(BIN)/lint-imports
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --site-dir $(VENV)/site
 
+pythons: $(VENV)/.installed-test ## check types and run the tests that start no process on each other Python at hand
+	scripts/test-further-pythons $(VENV)
+
 audit: $(VENV)/bin/python ## ask PyPI whether a pinned version has a known weakness; needs the internet
 	$(PIP) pip-audit
 	$(BIN)/pip-audit --requirement constraints.txt --disable-pip --no-deps
@@ -44,11 +47,14 @@ demo: $(VENV)/.installed-test ## train the demo models again and show how good t
 	$(BIN)/python -m demo.train_detector
 	$(BIN)/python -m demo.evaluate
 
-pin: ## write the versions of a fresh installation to constraints.txt
+pin: ## write the versions of a fresh installation to constraints.txt, and their wheels to wheels.txt
 	scripts/pin-versions
 
+wheels: $(VENV)/bin/python ## write which files pip takes for constraints.txt on each Python to wheels.txt; needs the package index
+	$(BIN)/python scripts/list_wheels.py
+
 clean: ## remove the virtual environment and the local data
-	rm -rf $(VENV) var
+	rm -rf $(VENV) $(VENV)-3.* var
 
 $(VENV)/bin/python:
 	scripts/create-venv $(VENV)

@@ -47,6 +47,7 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
         if not self._settings.weights_url.startswith("file:"):
             run_object_stores_natively()
         services = open_services(self._settings)
+        self.cfg.set("worker_exit", lambda _arbiter, _worker: services.close())
         services.ledger.probe.warn_of_dropping()
         Reporter(services.telemetry).start()
         DeadlineKeeper(services.ledger).start()

@@ -13,6 +13,7 @@ from ipaddress import ip_network
 import click
 
 from cli.data_folder import DataFolderError, open_data_folder
+from cli.embedded.heap import HeapThread
 from cli.first_steps import first_key, publish_demo_models, warm_up, welcome
 from cli.redis_server import ENVIRONMENT, RedisStartError, prepare_redis, wait_for_redis
 from cli.supervisor import ChildSpec, Supervisor, stop_on_signals
@@ -93,6 +94,7 @@ def _start_redis(settings: Settings, supervisor: Supervisor, lock: int) -> Setti
             ChildSpec("redis", launch.command, child_environment(ENVIRONMENT), stops_last=True, inherited_files=(lock,))
         )
         settings = replace(settings, redis_url=launch.url)
+        HeapThread(launch.url).start()
     wait_for_redis(settings.redis_url)
     return settings
 

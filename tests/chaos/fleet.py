@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -190,7 +190,8 @@ def _start(fleet: Fleet, workers: int) -> None:
     fleet.restart_redis()
     database_url = f"sqlite:///{fleet.folder / 'recoq.db'}"
     migrate(database_url)
-    fleet.key = Accounts(Database(database_url)).create_key("default", "admin")
+    with closing(Database(database_url)) as database:
+        fleet.key = Accounts(database).create_key("default", "admin")
     fleet.api.start()
     for _ in range(workers):
         fleet.add_worker()

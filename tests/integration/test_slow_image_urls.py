@@ -3,7 +3,7 @@
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -67,7 +67,8 @@ def server() -> Iterator[ImageServer]:
 @contextmanager
 def client_of(service: Service, account: str) -> Iterator[httpx.Client]:
     """Return a client of an account of this name, whose queue of tasks is not that of the first account."""
-    key = Accounts(Database(f"sqlite:///{service.data_folder / 'recoq.db'}")).create_key(account, "admin")
+    with closing(Database(f"sqlite:///{service.data_folder / 'recoq.db'}")) as database:
+        key = Accounts(database).create_key(account, "admin")
     with httpx.Client(base_url=f"{service.url}/v0.7", headers={"X-API-KEY": key}, timeout=30) as client:
         yield client
 

@@ -35,9 +35,9 @@ def serve(settings: Settings) -> int:
     wait_for_current_schema(settings.database_url)
     redis = connect(settings.redis_url)
     webhooks = WebhookLedger(redis, settings.url_timeout_seconds)
-    accounts = Accounts(Database(settings.database_url))
+    database = Database(settings.database_url)
     tasks = TaskLedger(redis, settings.task_ttl_seconds)
-    app = _celery_app(settings, Deliverer(tasks, webhooks, accounts, WebhookSender(settings)))
+    app = _celery_app(settings, Deliverer(tasks, webhooks, Accounts(database), WebhookSender(settings)))
     name = f"{socket.gethostname()}-{os.getpid()}"
     dispatcher = Dispatcher(redis, webhooks, announcer(app), name, settings.worker_threads)
     dispatcher.start()
@@ -57,6 +57,7 @@ def serve(settings: Settings) -> int:
     )
     worker.start()
     dispatcher.stop()
+    database.close()
     return int(worker.exitcode or 0)
 
 

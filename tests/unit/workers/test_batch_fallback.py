@@ -1,6 +1,8 @@
 """A network whose batches differed runs one image at a time: in this worker, in others, and after restarts."""
 
 import time
+from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -31,10 +33,11 @@ DIFFERENCE = "In service, a batch of 3 gave another 'output' for an image than t
 
 
 @pytest.fixture
-def registry(tmp_path: Path) -> Registry:
+def registry(tmp_path: Path) -> Iterator[Registry]:
     url = f"sqlite:///{tmp_path}/recoq.db"
     migrate(url)
-    return Registry(Database(url))
+    with closing(Database(url)) as database:
+        yield Registry(database)
 
 
 @pytest.fixture

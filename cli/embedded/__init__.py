@@ -1,0 +1,1 @@
+"""What ``recoq up`` does for the Redis that it starts itself."""
