@@ -12,6 +12,7 @@ from benchmarks import (
     heavy_images,
     many_networks,
     memory_at_rest,
+    network_swaps,
     processes,
     speed,
     submit,
@@ -38,6 +39,7 @@ BENCHMARKS: dict[str, Benchmark] = {
     "many-networks": many_networks.run,
     "worker-memory": worker_memory.run,
     "memory-at-rest": memory_at_rest.run,
+    "network-swaps": network_swaps.run,
 }
 
 
