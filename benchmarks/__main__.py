@@ -14,6 +14,7 @@ from benchmarks import (
     ledger_server,
     many_networks,
     memory_at_rest,
+    network_swaps,
     processes,
     speed,
     submit,
@@ -42,6 +43,7 @@ BENCHMARKS: dict[str, Benchmark] = {
     "worker-memory": worker_memory.run,
     "ledger-server": ledger_server.run,
     "memory-at-rest": memory_at_rest.run,
+    "network-swaps": network_swaps.run,
 }
 
 

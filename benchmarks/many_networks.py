@@ -43,13 +43,13 @@ WAIT_SECONDS = 60
 
 def measure(folder: Path, seconds: float) -> ManyNetworks:
     """Deploy the networks once, and measure on two services with caches of different sizes."""
-    models = [_write_model(folder, number) for number in range(NETWORKS + 1)]
+    models = [write_model(folder, number) for number in range(NETWORKS + 1)]
     slugs = [model.name for model in models[1:]]
     nbytes = (models[0] / "weights.safetensors").stat().st_size
     with running_service(folder / "networks", RECOQ_CACHE_BYTES=str(2 * NETWORKS * nbytes)) as service:
         spec_id = push(service, models[0])
         for model in models[1:]:
-            _publish(service, model)
+            publish(service, model)
         alone = _hot(service, spec_id, seconds)["images_per_second"]
         in_memory = _beside(service, spec_id, slugs, seconds)
     with running_service(folder / "networks", RECOQ_CACHE_BYTES=str(int((ROOM_FOR + SLACK) * nbytes))) as service:
@@ -65,7 +65,8 @@ def run(seconds: float, networks: list[str]) -> str:
     return figures
 
 
-def _write_model(folder: Path, seed: int) -> Path:
+def write_model(folder: Path, seed: int) -> Path:
+    """Write the folder of a model with random weights."""
     model = folder / f"network-{seed}"
     model.mkdir()
     torch.manual_seed(seed)
@@ -85,7 +86,8 @@ def _write_model(folder: Path, seed: int) -> Path:
     return model
 
 
-def _publish(service: Service, model: Path) -> None:
+def publish(service: Service, model: Path) -> None:
+    """Deploy a model folder as a public network."""
     command = [sys.executable, "-m", "cli", "publish", str(model)]
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL, env=service_environment(service.data_folder))
 
@@ -135,7 +137,7 @@ async def _ask_in_turn(url: str, key: str, seconds: float, slugs: list[str]) -> 
 
         async def client(turn: int) -> None:
             while (begun := time.monotonic()) < start + seconds:
-                await _ask(session, slugs[turn % len(slugs)], image)
+                await ask(session, slugs[turn % len(slugs)], image)
                 taken.append(time.monotonic() - begun)
                 turn += 1
 
@@ -144,7 +146,8 @@ async def _ask_in_turn(url: str, key: str, seconds: float, slugs: list[str]) -> 
     return {"images_per_second": len(taken) / elapsed, "longest_seconds": max(taken), "seconds": elapsed}
 
 
-async def _ask(session: aiohttp.ClientSession, slug: str, image: bytes) -> None:
+async def ask(session: aiohttp.ClientSession, slug: str, image: bytes) -> None:
+    """Have a public network recognise an image, and wait for the answer."""
     form = aiohttp.FormData()
     form.add_field("inputs[0]image.source", image, filename="image.jpg")
     path, headers = f"/v0.7/recognition/public/{slug}/inference", {"Prefer": f"wait={WAIT_SECONDS}"}

@@ -22,7 +22,7 @@ from inference.errors import without_frames
 
 LOADS_AT_ONCE = 2  # so that a large network does not hold up all others, and loading does not take all cores
 FAILURE_MEMORY_SECONDS = 10.0
-IDLE_SECONDS = 0.1  # clients that send one image after the other are back by then
+IDLE_SECONDS = 0.2  # clients that send one image after the other are back by then
 STAY_OVER_LOAD = 4.0  # a network that is in use stays for so many times as long as it took to load
 SHORTEST_STAY_SECONDS = 1.0
 LONGEST_STAY_SECONDS = 20.0

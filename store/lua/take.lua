@@ -47,5 +47,7 @@ end
 if redis.call('EXISTS', unpack(ranks)) > 0 then
   wake_a_worker()
   answer[1] = 1
+else
+  redis.call('DEL', WAKE)
 end
 return answer

@@ -84,8 +84,8 @@ class TurnsChannel(Channel):
             raise Empty
         taken, more = read_taken(answer)
         self._has_passed_over = more and taken is None
+        self._next_command = LOOK if more and taken is not None else WAIT
         if taken is None:
-            self._next_command = WAIT
             raise Empty
         self._deliver_taken(taken)
         return True

@@ -289,14 +289,14 @@ def test_high_task_is_taken_within_two_batches_though_50_000_low_ones_wait(
     assert client.llen(low_line) > 49_000
 
 
-def everything(broker: Connection, messages: list[Message]) -> list[list[str]]:
-    """Return the tasks of each message that a worker takes, until there is none for it."""
-    try:
-        while True:
-            broker.drain_events(timeout=0.1)
-            messages[-1].ack()
-    except TimeoutError:
-        return ids_of(messages)
+def come(broker: Connection, messages: list[Message], count: int) -> list[list[str]]:
+    """Return the tasks of each message that a worker takes, when there are so many and no more come."""
+    while len(messages) < count:
+        broker.drain_events(timeout=10)
+        messages[-1].ack()
+    with pytest.raises(TimeoutError):
+        broker.drain_events(timeout=0.1)
+    return ids_of(messages)
 
 
 def test_heavy_images_are_passed_by_light_ones_of_others(
@@ -306,12 +306,12 @@ def test_heavy_images_are_passed_by_light_ones_of_others(
     heavies = submit(client, 40, cost=HEAVY)
     lights = submit(client, 3, account_id=ACCOUNT + 16)
     in_hand = heavies[:IN_HAND_FOR_A_PLACE]
-    assert everything(broker, messages) == [in_hand[:1], lights, in_hand[1:]]
+    assert come(broker, messages, 3) == [in_hand[:1], lights, in_hand[1:]]
     assert heavy.room() == 0
     later = submit(client, 2, account_id=ACCOUNT + 16)
-    assert everything(broker, messages)[3:] == [later]
+    assert come(broker, messages, 4)[3:] == [later]
     heavy.let_go(in_hand[0])
-    assert everything(broker, messages)[4:] == [heavies[2:3]]
+    assert come(broker, messages, 5)[4:] == [heavies[2:3]]
 
 
 def test_heavy_image_that_goes_back_leaves_room_for_another(
@@ -328,13 +328,13 @@ def test_heavy_image_that_goes_back_leaves_room_for_another(
 def test_tasks_that_a_worker_passes_over_wake_another_one(client: redis.Redis, broker: Connection) -> None:
     messages = waiting_consumer(broker)
     submit(client, IN_HAND_FOR_A_PLACE + 1, cost=HEAVY)
-    assert len(everything(broker, messages)) == IN_HAND_FOR_A_PLACE
+    assert len(come(broker, messages, IN_HAND_FOR_A_PLACE)) == IN_HAND_FOR_A_PLACE
     assert client.llen("recoq:wake") == 1  # which this worker leaves to others, although it looks again soon
 
 
 def test_images_that_run_together_do_not_take_long(client: redis.Redis, broker: Connection) -> None:
     ids = submit(client, 5, cost=Cost(decoding_seconds=0.04))
-    assert everything(broker, waiting_consumer_without_waiting(broker)) == [ids[:2], ids[2:4], ids[4:]]
+    assert come(broker, waiting_consumer_without_waiting(broker), 3) == [ids[:2], ids[2:4], ids[4:]]
 
 
 def waiting_consumer_without_waiting(broker: Connection) -> list[Message]:
