@@ -1,10 +1,15 @@
 """The formats that are read, and the sentence for a file that cannot be: true also of an image of an unusual kind."""
 
+from importlib import import_module
+
 from inference.errors import ImageError
 from inference.image_files import gif, jpeg, png, tiff
 
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "PPM")
 FORMAT_NAMES = "JPEG, PNG, WebP, GIF, BMP, TIFF and PNM"
+
+# Pillow's modules that read them. Otherwise it imports all of its modules at the first file of a rarer format.
+_PLUGINS = ("Jpeg", "Png", "WebP", "Gif", "Bmp", "Tiff", "Ppm")
 
 _MAGICS = {
     "JPEG": (jpeg.MAGIC,),
@@ -14,6 +19,12 @@ _MAGICS = {
     "TIFF": tiff.MAGICS,
     "PNM": tuple(b"P%d" % kind for kind in range(1, 7)),
 }
+
+
+def register_formats() -> None:
+    """Have Pillow know these formats and no others; imports what reads them."""
+    for name in _PLUGINS:
+        import_module(f"PIL.{name}ImagePlugin")
 
 
 def refusal_of(data: bytes) -> ImageError:
