@@ -7,7 +7,6 @@ with ``RECOQ_``; a bad value is refused here, by name, before anything else star
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from enum import StrEnum
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Any
@@ -17,20 +16,13 @@ from marshmallow import ValidationError
 from marshmallow.validate import OneOf, Range, Regexp
 
 from config.data_folder import DATABASE_FILE, WEIGHTS_FOLDER
+from config.sandbox_mode import SandboxMode
 
 MEBIBYTE = 1024 * 1024
 AUTO = "auto"
 NUMBER_OR_AUTO = Regexp(r"(auto|[1-9]\d*)$", error="Must be auto, or an integer from 1.")
 
 Network = IPv4Network | IPv6Network
-
-
-class SandboxMode(StrEnum):
-    """Whether workers are confined by the kernel: where it can, in any case, or not at all."""
-
-    AUTO = "auto"
-    REQUIRED = "required"
-    OFF = "off"
 
 
 class SettingsError(Exception):

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from inference.geometry import Crop, fit_of
 from inference.image_files.orientation import MIRRORED_X, MIRRORED_Y, TURNED
-from inference.images import EncodedImage
+from inference.images import EncodedImage, EncodedJpeg
 from inference.network import Decoding, ImageSpec, Interpolation
 from inference.regions import Region, crop_of
 
@@ -64,7 +64,7 @@ def reduce_for(image: EncodedImage, region: Region, spec: ImageSpec) -> Reductio
     """
     if spec.decoding is not Decoding.SCALED or spec.interpolation is Interpolation.NEAREST:
         return None
-    if region.polygon is not None or region.crop_uniform_background or not image.is_jpeg:
+    if region.polygon is not None or region.crop_uniform_background or not isinstance(image, EncodedJpeg):
         return None
     orientation = image.orientation
     width, height = image.width, image.height
@@ -76,7 +76,7 @@ def reduce_for(image: EncodedImage, region: Region, spec: ImageSpec) -> Reductio
     factor = next((factor for factor in FACTORS if factor <= largest), None)
     if factor is None:
         return None
-    image.reduce_jpeg(factor)
+    image.reduce(factor)
     return Reduction(
         factor,
         width,

@@ -60,6 +60,10 @@ VARIANTS: list[tuple[str, str, dict[str, object]]] = [
     ("TIFF", "1", {"compression": "group4"}),
     ("TIFF", "CMYK", {}),
     ("TIFF", "I;16", {}),
+    ("HEIF", "RGBA", {}),
+    ("HEIF", "RGB", {"tile_size": 16}),
+    ("AVIF", "RGBA", {}),
+    ("AVIF", "L", {"save_all": True, "append_images": [Image.new("L", (SIDE, SIDE), 3)]}),
     ("PPM", "L", {}),
     ("PPM", "1", {}),
 ]

@@ -13,6 +13,7 @@ from inference.device import choose_device, compute_in_full_float32, wait_asleep
 from inference.device_decoding import DeviceDecoder
 from inference.evidence.service import ServiceCheck
 from inference.free_memory import cache_budget
+from inference.image_files.opening import open_file
 from inference.lanes import Lanes, use_threads
 from inference.loader import LoadedNetwork
 from inference.model_cache import ModelCache
@@ -33,6 +34,7 @@ from workers.catalogue import Catalogue
 from workers.companions.downloader import RemoteWeights
 from workers.companions.fetcher import RemoteFetcher
 from workers.companions.start import Companions
+from workers.decoders.decoders import Decoders, decoders_for
 from workers.deploy import DeploymentHandler
 from workers.fetch_ahead import FetchAhead
 from workers.heartbeat import Pulse
@@ -63,6 +65,7 @@ class WorkerParts:
     heavy: HeavyImages
     batcher: Batcher
     decoder: DeviceDecoder | None
+    decoders: Decoders | None
     leases: Leases
     reconciler: Reconciler
     reporter: Reporter
@@ -105,7 +108,8 @@ def assemble(settings: Settings, worker_name: str, companions: Companions, prote
         pinned=settings.pinned_networks,
     )
     decoder = DeviceDecoder(device) if device.type == "cuda" else None
-    images = ImageInputs(settings, decoder)
+    decoders = decoders_for(settings, companions.launcher)
+    images = ImageInputs(settings, decoder, decoders.open if decoders else open_file)
     fetches = FetchAhead(RemoteFetcher(companions.fetcher), settings.url_fetches)
     leases = Leases(ledger, settings.lease_seconds)
     in_hand, heavy = InHand(), HeavyImages(usable_cores())
@@ -137,7 +141,7 @@ def assemble(settings: Settings, worker_name: str, companions: Companions, prote
     reconciler = Reconciler(TaskRecovery(redis), TaskQueue(redis, ledger))
     pinned = PinnedNetworks(settings.pinned_networks, networks, network_runner)
     reporter = Reporter(telemetry, pulse.beat)
-    return WorkerParts(runner, in_hand, heavy, batcher, decoder, leases, reconciler, reporter, pinned)
+    return WorkerParts(runner, in_hand, heavy, batcher, decoder, decoders, leases, reconciler, reporter, pinned)
 
 
 def _cache_bytes(settings: Settings, device: torch.device) -> int:

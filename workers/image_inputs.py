@@ -10,6 +10,7 @@ from typing import Any
 from config.settings import Settings
 from inference.device_decoding import DeviceDecoder, decodes_on_device
 from inference.errors import ImageError
+from inference.image_files.opening import Opener, open_file
 from inference.images import EncodedImage, ImageLimits, open_image
 from inference.lanes import use_threads
 from inference.loader import LoadedNetwork
@@ -31,11 +32,13 @@ Preparation = Generator[Future[Any], None, list[Prepared]]
 class ImageInputs:
     """Prepares the images of tasks, in as many threads at once as their decoded sizes allow.
 
-    ``decoder`` is that of the device that the networks run on, if it has one.
+    ``decoder`` is that of the device that the networks run on, if it has one; ``opener`` decodes what torchvision does
+    not.
     """
 
-    def __init__(self, settings: Settings, decoder: DeviceDecoder | None = None) -> None:
+    def __init__(self, settings: Settings, decoder: DeviceDecoder | None = None, opener: Opener = open_file) -> None:
         self._decoder = decoder
+        self._opener = opener
         self._limits = ImageLimits(settings.max_image_bytes, settings.max_image_pixels)
         self._memory = MemoryBudget(settings.decode_memory_bytes)
 
@@ -54,7 +57,7 @@ class ImageInputs:
             try:
                 encoded = _bytes_of(given["source"], task.inputs, fetched)
                 stopwatch.lap(Stage.FETCH)
-                image, region = open_image(encoded, self._limits), Region.from_json(given)
+                image, region = open_image(encoded, self._limits, self._opener), Region.from_json(given)
                 on_device = yield from self._prepare_on_device(image, region, spec, network, stopwatch)
                 prepared.append(on_device or self._prepare(image, region, spec, network, stopwatch))
             except (ImageError, FetchError) as error:

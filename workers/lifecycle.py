@@ -103,6 +103,8 @@ def _serve(settings: Settings, companions: Companions, protection: Protection) -
     parts.reconciler.stop()
     if parts.decoder is not None:
         parts.decoder.close()
+    if parts.decoders is not None:
+        parts.decoders.close()
     parts.batcher.close()
     parts.leases.stop()
     parts.reporter.stop()

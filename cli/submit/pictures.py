@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 from PIL import Image, ImageDraw, ImageFont, ImageOps
+from pillow_heif import register_heif_opener
 
 from cli.submit.journal import writing
 from cli.submit.names.sources import is_url
@@ -28,6 +29,8 @@ UNSAFE_IN_NAME = re.compile(r'[\x00-\x1f:*?"<>|\\]')
 
 Json = dict[str, Any]
 
+register_heif_opener()
+
 
 class _Pen(NamedTuple):
     draw: ImageDraw.ImageDraw
@@ -40,8 +43,8 @@ def size_of(file: bytes) -> Size | None:
     try:
         with Image.open(BytesIO(file)) as image:
             _forget_xmp(image)
-            # The sides of a TIFF have been exchanged already.
-            sideways = image.format != "TIFF" and image.getexif().get(ORIENTATION_TAG) in SIDEWAYS
+            # The sides of TIFF and HEIC have been exchanged already.
+            sideways = image.format not in ("TIFF", "HEIF") and image.getexif().get(ORIENTATION_TAG) in SIDEWAYS
             return (image.height, image.width) if sideways else (image.width, image.height)
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
         return None

@@ -25,6 +25,8 @@ _SIXTEEN_BITS = ("I", "I;16", "I;16B")  # I: of a PNM, whose samples Pillow scal
 def rgb_pixels(image: Image.Image, data: bytes) -> Array:
     """Decode an opened image into uint8 RGB ``(height, width, 3)``; what is transparent is composed on white.
 
+    The array may be read-only.
+
     Args:
         image: the opened image, whose header is known to be of a kind that is supported.
         data: the file that it was opened from.
@@ -37,9 +39,9 @@ def rgb_pixels(image: Image.Image, data: bytes) -> Array:
     image.load()
     image._size = image.im.size  # of a TIFF to be turned, Pillow has exchanged them already
     if image.mode in _SIXTEEN_BITS:
-        return np.array(_gray(image).convert("RGB"))
+        return np.asarray(_gray(image).convert("RGB"))
     if key is None or is_key is None:
-        return np.array(_on_white(image))
+        return np.asarray(_on_white(image))
     is_key &= _is_colour(image, tuple(value >> 8 for value in key))
     pixels = np.array(image)
     pixels[is_key] = _WHITE

@@ -1,10 +1,24 @@
 """The formats that are read, and the sentence for a file that cannot be: true also of an image of an unusual kind."""
 
+from importlib import import_module
+
+from PIL import AvifImagePlugin
+from pillow_heif import register_heif_opener
+
 from inference.errors import ImageError
 from inference.image_files import gif, jpeg, png, tiff
 
-FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "PPM")
-FORMAT_NAMES = "JPEG, PNG, WebP, GIF, BMP, TIFF and PNM"
+FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "AVIF", "HEIF")
+FORMAT_NAMES = "JPEG, PNG, WebP, HEIC, AVIF, GIF, BMP, TIFF and PNM"
+
+# Pillow's modules that read them. Otherwise it imports all of its modules at the first file of a rarer format.
+_PLUGINS = ("Jpeg", "Png", "WebP", "Gif", "Bmp", "Tiff", "Ppm")
+# A box of type "ftyp" comes first in both, and begins with the brand (ISO/IEC 14496-12, section 4.3).
+_BRANDS = {
+    "AVIF": (b"avif", b"avis"),
+    "HEIC": (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs"),
+    "HEIF": (b"mif1", b"msf1", b"mif2"),
+}
 
 _MAGICS = {
     "JPEG": (jpeg.MAGIC,),
@@ -14,6 +28,14 @@ _MAGICS = {
     "TIFF": tiff.MAGICS,
     "PNM": tuple(b"P%d" % kind for kind in range(1, 7)),
 }
+
+
+def register_formats() -> None:
+    """Have Pillow know these formats and no others; imports what reads them."""
+    for name in _PLUGINS:
+        import_module(f"PIL.{name}ImagePlugin")
+    AvifImagePlugin.DEFAULT_MAX_THREADS = 1  # other images have the other cores
+    register_heif_opener(decode_threads=1, thumbnails=False, depth_images=False, aux_images=False)
 
 
 def refusal_of(data: bytes) -> ImageError:
@@ -36,4 +58,6 @@ def refusal_of(data: bytes) -> ImageError:
 def _format_of(data: bytes) -> str | None:
     if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
         return "WebP"
+    if data[4:8] == b"ftyp":
+        return next((name for name, brands in _BRANDS.items() if data[8:12] in brands), None)
     return next((name for name, magics in _MAGICS.items() if data.startswith(magics)), None)

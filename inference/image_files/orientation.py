@@ -7,9 +7,12 @@ leaves the image as it is stored.
 """
 
 import struct
+from typing import TYPE_CHECKING
 
 from PIL import Image
-from torch import Tensor
+
+if TYPE_CHECKING:
+    from torch import Tensor  # which decoders' processes do without
 
 UPRIGHT = 1
 ORIENTATION_TAG = 0x0112
@@ -64,7 +67,7 @@ def read_orientation(exif: bytes) -> int:
     return UPRIGHT
 
 
-def turn(pixels: Tensor, orientation: int) -> Tensor:
+def turn(pixels: "Tensor", orientation: int) -> "Tensor":
     """Return pixels ``(channels, height, width)`` upright; a view of them, or a copy."""
     if orientation in TURNED:
         pixels = pixels.transpose(-1, -2)

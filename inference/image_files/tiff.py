@@ -17,6 +17,7 @@ from inference.errors import ImageError
 ADVICE = "Convert it to 8 bits a sample, gray or RGB."
 MAGICS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+", b"MM*\0", b"II\0*")
 
+_WIDTH, _LENGTH = 256, 257
 _BITS, _COMPRESSION, _PHOTOMETRIC, _PLANAR, _EXTRA_SAMPLES, _SAMPLE_FORMAT = 258, 259, 262, 284, 338, 339
 _SUBSAMPLING = 530
 _WHITE_IS_ZERO, _YCBCR = 0, 6
@@ -49,6 +50,12 @@ def check_samples(image: Image.Image) -> None:
         raise ImageError(f"The TIFF image has {_described(tags)}, of which it is not known what is white. {ADVICE}")
     if tags.get(_COMPRESSION, _UNCOMPRESSED) == _UNCOMPRESSED and _is_misread_uncompressed(image, tags):
         raise ImageError(f"The TIFF image has {_described(tags)}, which is not supported. {ADVICE}")
+
+
+def stored_size(image: Image.Image) -> tuple[int, int]:
+    """Return the width and height of what is stored, which Pillow exchanges of an image that is to be turned."""
+    tags: Mapping[int, Any] = image.tag_v2  # type: ignore[attr-defined]
+    return tags[_WIDTH], tags[_LENGTH]
 
 
 def gray_range(image: Image.Image) -> GrayRange:

@@ -1,1 +1,1 @@
-"""Processes beside a worker that do what it may not: start trials, fetch image URLs, download weights."""
+"""Processes beside a worker that do what it may not: start trials and decoders, fetch image URLs, download weights."""

@@ -37,13 +37,17 @@ class Companion:
             CompanionGone: if there is none.
         """
         try:
-            with self._begin(question) as connection:
+            with self.begin(question) as connection:
                 return connection.recv_bytes()
         except (OSError, EOFError) as error:
             raise CompanionGone(f"The process called {self.name} has ended or failed.") from error
 
-    def _begin(self, question: bytes) -> Connection:
-        """Ask, and return the connection on which the answer comes; closing it takes the question back."""
+    def begin(self, question: bytes) -> Connection:
+        """Ask, and return the connection on which the answer comes; closing it takes the question back.
+
+        Raises:
+            OSError: if the companion is not there any more.
+        """
         ours, theirs = socket.socketpair()
         connection = Connection(ours.detach())
         try:

@@ -1,4 +1,4 @@
-"""``python -m workers.companions.launcher``: starts the trials of networks for a worker that may start nothing.
+"""``python -m workers.companions.launcher``: starts trials and decoders for a worker that may start nothing.
 
 It was started before the worker was confined, knows no passwords, and reads nothing of an upload: it hands an order on
 to the trial's process (:mod:`workers.trial_process`), watches its clock and its memory, and returns what it says.
@@ -18,6 +18,7 @@ from typing import Any
 import orjson
 
 from config.settings import MEBIBYTE, environment_without_secrets
+from workers.companions.decoder_starts import DecoderStarts
 from workers.companions.process import begin, serve
 
 POLL_SECONDS = 0.05
@@ -33,18 +34,24 @@ _DEVICE = re.compile(r"cpu|cuda(:\d+)?")
 class Launcher:
     """Runs trials of networks whose files lie below ``weights``, each with a folder of its own in ``scratch``."""
 
-    def __init__(self, weights: Path, scratch: Path) -> None:
+    def __init__(self, weights: Path, scratch: Path, decoders: DecoderStarts) -> None:
         self._weights = weights.resolve()
         self._scratch = scratch
+        self._decoders = decoders
 
     def answer(self, question: bytes, asking: Connection) -> bytes:
-        """Try the network that a question describes; return the sentence that says why it cannot be used, or nothing.
+        """Start the decoder that a question asks for, or try the network that it describes.
+
+        Returns:
+            How the decoder ended; or the sentence that says why the network cannot be used, or nothing.
 
         Raises:
             ValueError: if the question is not about a network of the store.
-            OSError: if the trial cannot be started.
+            OSError: if the process cannot be started.
         """
         order = orjson.loads(question)
+        if order.get("start") == "decoder":
+            return self._decoders.answer(order, asking)
         folder = Path(order["folder"]).resolve()
         # A worker that has been taken over must not have its trials read anything else.
         if folder.parent != self._weights or not _DEVICE.fullmatch(order["device"]):
@@ -105,11 +112,13 @@ def _how_it_ended(status: int) -> bytes:
 
 def main() -> None:
     """Answer a worker's questions until it ends."""
-    line, _ = begin()
+    line, settings = begin()
     weights, scratch = map(Path, sys.argv[2:])
+    decoders = DecoderStarts(settings.sandbox)
     try:
-        serve(line, Launcher(weights, scratch).answer)
+        serve(line, Launcher(weights, scratch, decoders).answer)
     finally:
+        decoders.end()
         shutil.rmtree(scratch, ignore_errors=True)
 
 

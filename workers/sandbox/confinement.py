@@ -11,7 +11,7 @@ from pathlib import Path
 
 from landlockpy import AccessFS, AccessNet, LandlockError, Ruleset, Scope, abi_version
 
-from config.settings import SandboxMode
+from config.sandbox_mode import SandboxMode
 from workers.sandbox import syscalls
 from workers.sandbox.capabilities import drop_capabilities
 
@@ -39,6 +39,7 @@ class Confinement:
     ports: of TCP, which may be connected to on any host; None for all.
     families: of sockets that may be made.
     may_connect: whether any socket may be connected.
+    may_share_memory: whether memory may be made that outlives its mapping, beyond what a limit of addresses counts.
     """
 
     readable: tuple[Path, ...]
@@ -48,6 +49,7 @@ class Confinement:
     ports: tuple[int, ...] | None = ()
     families: tuple[int, ...] = ()
     may_connect: bool = False
+    may_share_memory: bool = True
 
 
 @dataclass(frozen=True)
@@ -72,7 +74,11 @@ def confine(confinement: Confinement, mode: SandboxMode) -> Protection:
         _restrict_paths_and_ports(confinement)
     if syscalls.is_supported():  # so it is Linux
         drop_capabilities()
-        syscalls.forbid_needless_calls(confinement.families, may_connect=confinement.may_connect)
+        syscalls.forbid_needless_calls(
+            confinement.families,
+            may_connect=confinement.may_connect,
+            may_share_memory=confinement.may_share_memory,
+        )
     return Protection(" ".join(lacks) or None)
 
 

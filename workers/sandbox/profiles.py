@@ -1,37 +1,29 @@
 """What each of our confined processes may reach: a worker, the trial of a network, the fetcher of image URLs.
 
-A path is named here because something that the process has to do opens it; see ``docs/security.md``.
+Decoders have :mod:`workers.sandbox.decoder_profile`. A path is named here because something that the process has to do
+opens it; see ``docs/security.md``.
 """
 
 import socket
-import sys
 import tempfile
 from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path
 
-import config
-import contract
-import inference
-import store
-import workers
 from config.settings import Settings, authority_files, library_folders
 from store.weights import local_weights_folder
 from workers.sandbox.backends import Backend, backends
 from workers.sandbox.confinement import Confinement
+from workers.sandbox.places import LIBRARIES, NULL_DEVICES, RANDOM, paths, python_folders
 
 DNS_PORT = 53  # over TCP, for answers that are too long for a datagram
 
-_LIBRARIES = ("/usr", "/lib", "/lib64", "/etc/ld.so.cache", "/etc/localtime")
 _NAMES = (
     *("/etc/hosts", "/etc/host.conf", "/etc/nsswitch.conf", "/etc/gai.conf", "/etc/services", "/etc/protocols"),
     *("/etc/passwd", "/etc/group"),
 )
 _AUTHORITIES = ("/etc/ssl/certs", "/etc/ssl/openssl.cnf", "/etc/ssl/cert.pem", "/etc/pki", "/etc/ca-certificates")
-_INSTALLED = ("site-packages", "dist-packages")
 _RESOLVER = Path("/etc/resolv.conf")
-_NULL_DEVICES = ("/dev/null", "/dev/zero", "/dev/full")
-_RANDOM = ("/dev/random", "/dev/urandom")
 # What the C library, OpenMP and oneDNN ask about cores and memory.
 _MACHINE = (
     *("/proc/cpuinfo", "/proc/meminfo", "/proc/stat", "/proc/self", "/proc/sys/vm", "/proc/filesystems"),
@@ -45,9 +37,9 @@ _ANYTHING_OF_THE_KERNEL = ("/proc", "/sys")  # a GPU's driver looks around; what
 def trial(folder: Path, scratch: Path, *, on_gpu: bool) -> Confinement:
     """Return what the trial of a network may do: read Python, torch and its own files, and write its scratch folder."""
     return Confinement(
-        readable=(*_python(), *_paths(_LIBRARIES, _RANDOM, _ANYTHING_OF_THE_KERNEL if on_gpu else _MACHINE), folder),
+        readable=(*_python(), *paths(LIBRARIES, RANDOM, _ANYTHING_OF_THE_KERNEL if on_gpu else _MACHINE), folder),
         writable=(scratch,),
-        devices=(*_paths(_NULL_DEVICES), *(_gpus() if on_gpu else ())),
+        devices=(*paths(NULL_DEVICES), *(_gpus() if on_gpu else ())),
         families=(socket.AF_UNIX,) if on_gpu else (),  # CUDA hands descriptors on through a socket of its own
     )
 
@@ -60,14 +52,14 @@ def worker(settings: Settings) -> Confinement:
     return Confinement(
         readable=(
             *_python(),
-            *_paths(_LIBRARIES, _RANDOM, kernel, _NAMES, _AUTHORITIES),
+            *paths(LIBRARIES, RANDOM, kernel, _NAMES, _AUTHORITIES),
             *authority_files(),
             *_resolver(),
             *chain.from_iterable(each.certificates for each in used),
             local_weights_folder(settings),
         ),
         writable=(Path(tempfile.gettempdir()), *chain.from_iterable(each.files for each in used)),
-        devices=(*_paths(_NULL_DEVICES), *gpus),
+        devices=(*paths(NULL_DEVICES), *gpus),
         unix_sockets=tuple(chain.from_iterable(each.unix_sockets for each in used)),
         ports=(DNS_PORT, *chain.from_iterable(each.ports for each in used)),
         families=(socket.AF_INET, socket.AF_INET6, socket.AF_UNIX, socket.AF_NETLINK),
@@ -80,28 +72,19 @@ def fetcher() -> Confinement:
     return Confinement(
         readable=(
             *_python(),
-            *_paths(_LIBRARIES, _RANDOM, _NAMES, _AUTHORITIES, ("/proc/self",)),
+            *paths(LIBRARIES, RANDOM, _NAMES, _AUTHORITIES, ("/proc/self",)),
             *authority_files(),
             *_resolver(),
         ),
-        devices=_paths(_NULL_DEVICES),
+        devices=paths(NULL_DEVICES),
         ports=None,
         families=(socket.AF_INET, socket.AF_INET6, socket.AF_NETLINK),  # no socket of this machine
         may_connect=True,
     )
 
 
-def _paths(*groups: tuple[str, ...]) -> tuple[Path, ...]:
-    return tuple(map(Path, chain.from_iterable(groups)))
-
-
 def _python() -> Iterator[Path]:
-    """Return the interpreter, what is installed for it, and our rooms; not a checkout around them, which holds more."""
-    yield from map(Path, {sys.prefix, sys.exec_prefix, sys.base_prefix, sys.base_exec_prefix})
-    rooms = [Path(folder) for room in (config, contract, inference, store, workers) for folder in room.__path__]
-    yield from rooms
-    checkouts = {room.parent for room in rooms if room.parent.name not in _INSTALLED}
-    yield from (path for path in map(Path, sys.path) if path not in checkouts)
+    yield from python_folders()
     yield from library_folders()
 
 
@@ -113,5 +96,5 @@ def _resolver() -> Iterator[Path]:
 
 
 def _gpus() -> Iterator[Path]:
-    yield from _paths(_GPU_DEVICES, _OTHER_GPUS)
+    yield from paths(_GPU_DEVICES, _OTHER_GPUS)
     yield from Path("/dev").glob("nvidia[0-9]*")

@@ -10,7 +10,7 @@ import errno
 import os
 import platform
 import struct
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass
 
 # linux/seccomp.h, linux/bpf_common.h, linux/audit.h, linux/sched.h
@@ -49,6 +49,7 @@ _SINCE_5_1 = {  # the same numbers everywhere
     "pidfd_getfd": 438,
     "process_madvise": 440,
     "mount_setattr": 442,
+    "memfd_secret": 447,
 }
 # asm/unistd_64.h and asm-generic/unistd.h
 _MACHINES = {
@@ -61,7 +62,7 @@ _MACHINES = {
         | {"reboot": 169, "init_module": 175, "delete_module": 176, "kexec_load": 246, "add_key": 248}
         | {"request_key": 249, "keyctl": 250, "unshare": 272, "perf_event_open": 298, "open_by_handle_at": 304}
         | {"setns": 308, "process_vm_readv": 310, "process_vm_writev": 311, "kcmp": 312, "finit_module": 313}
-        | {"kexec_file_load": 320, "bpf": 321, "execveat": 322, "userfaultfd": 323},
+        | {"kexec_file_load": 320, "bpf": 321, "execveat": 322, "userfaultfd": 323, "shmget": 29, "memfd_create": 319},
     ),
     "aarch64": _Machine(
         audit=0xC00000B7,
@@ -72,10 +73,11 @@ _MACHINES = {
         | {"connect": 203, "add_key": 217, "request_key": 218, "keyctl": 219, "clone": 220, "execve": 221}
         | {"swapon": 224, "perf_event_open": 241, "open_by_handle_at": 265, "setns": 268, "process_vm_readv": 270}
         | {"process_vm_writev": 271, "kcmp": 272, "finit_module": 273, "bpf": 280, "execveat": 281}
-        | {"userfaultfd": 282, "kexec_file_load": 294},
+        | {"userfaultfd": 282, "kexec_file_load": 294, "shmget": 194, "memfd_create": 279},
     ),
 }
 _DECIDED_BY_ARGUMENT = frozenset({"clone", "clone3", "socket", "connect"})
+_SHARES_MEMORY = frozenset({"shmget", "memfd_create", "memfd_secret"})
 
 
 class _Program(ctypes.Structure):
@@ -89,7 +91,7 @@ def is_supported() -> bool:
     return bool(ctypes.CDLL(None).prctl(_PR_GET_SECCOMP) >= 0)
 
 
-def forbid_needless_calls(families: Iterable[int], *, may_connect: bool) -> None:
+def forbid_needless_calls(families: Iterable[int], *, may_connect: bool, may_share_memory: bool) -> None:
     """Have the kernel refuse from now on, to this thread and all that it starts, what a confined process never needs.
 
     That is to execute or fork, to trace other processes or reach into their memory, to mount, to enter namespaces, and
@@ -99,12 +101,15 @@ def forbid_needless_calls(families: Iterable[int], *, may_connect: bool) -> None
     Args:
         families: the address families of which sockets may be made.
         may_connect: whether sockets may be connected; otherwise that fails as if nobody listened.
+        may_share_memory: whether memory may be made that is no file's and no mapping's.
 
     Raises:
         OSError: if the kernel has no seccomp filters.
     """
     machine = _MACHINES[platform.machine()]
-    program = b"".join(_instructions(machine, tuple(families), may_connect=may_connect))
+    kept = _DECIDED_BY_ARGUMENT | (_SHARES_MEMORY if may_share_memory else frozenset())
+    refused = machine.numbers.keys() - kept
+    program = b"".join(_instructions(machine, tuple(families), refused, may_connect=may_connect))
     libc = ctypes.CDLL(None, use_errno=True)
     if libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0):
         raise _last_error()
@@ -120,7 +125,9 @@ def _last_error() -> OSError:
     return OSError(number, os.strerror(number))
 
 
-def _instructions(machine: _Machine, families: tuple[int, ...], *, may_connect: bool) -> Iterable[bytes]:
+def _instructions(
+    machine: _Machine, families: tuple[int, ...], refused: Set[str], *, may_connect: bool
+) -> Iterable[bytes]:
     """Yield the filter; each rule skips itself when the call is another one."""
     yield _step(_LOAD, _ARCHITECTURE_AT)
     yield _step(_IF_EQUAL, machine.audit, then=1)
@@ -129,9 +136,8 @@ def _instructions(machine: _Machine, families: tuple[int, ...], *, may_connect: 
     if machine is _MACHINES["x86_64"]:
         yield _step(_IF_AT_LEAST, _X32_BIT, otherwise=1)
         yield _step(_RETURN, _KILL_PROCESS)
-    for name, number in machine.numbers.items():
-        if name not in _DECIDED_BY_ARGUMENT:
-            yield from _refusal(number, errno.EPERM)
+    for name in sorted(refused):
+        yield from _refusal(machine.numbers[name], errno.EPERM)
     # The C library starts its threads by `clone` where there is no `clone3`, whose arguments a filter cannot read.
     yield from _refusal(machine.numbers["clone3"], errno.ENOSYS)
     if not may_connect:

@@ -102,7 +102,7 @@ def test_a_folder_outside_the_store_is_not_tried(trial: LoadTrial, tmp_path: Pat
 def test_a_trial_ends_when_the_worker_is_gone(trial: LoadTrial, folder: Path) -> None:
     order = {"folder": str(write(Hanging(), folder)), "preprocessing": PREPROCESSING, "postprocessings": []}
     order |= {"device": "cpu", "timeout_seconds": ENOUGH_SECONDS, "memory_bytes": ENOUGH_BYTES}
-    with trial.launcher._begin(orjson.dumps(order)):
+    with trial.launcher.begin(orjson.dumps(order)):
         running = wait_for_trials()
     assert psutil.wait_procs(running, GONE_SECONDS)[1] == []
 

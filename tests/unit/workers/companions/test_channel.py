@@ -91,6 +91,6 @@ def test_a_companion_notices_that_nobody_waits_any_more() -> None:
         return b""
 
     companion, _ = serving(wait)
-    companion._begin(b"what?").close()
+    companion.begin(b"what?").close()
     assert noticed.wait(WAIT_SECONDS)
     companion.close()

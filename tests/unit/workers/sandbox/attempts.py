@@ -17,9 +17,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from config.settings import SandboxMode, Settings, read_settings
+from config.sandbox_mode import SandboxMode
+from config.settings import Settings, read_settings
 from workers.sandbox import profiles
 from workers.sandbox.confinement import Confinement, confine
+from workers.sandbox.decoder_profile import decoder
 
 CLONE_NEWUSER = 0x10000000
 
@@ -29,6 +31,8 @@ def confinement(order: dict[str, Any]) -> Confinement:
     if gpu := order.get("pretend_gpu"):
         settings = replace(settings, device="cuda")
         profiles._OTHER_GPUS = (gpu,)
+    if order["profile"] == "decoder":
+        return decoder()
     if order["profile"] == "trial":
         return profiles.trial(Path(order["weights"]), Path(order["scratch"]), on_gpu=False)
     return profiles.worker(settings) if order["profile"] == "worker" else profiles.fetcher()
@@ -108,6 +112,7 @@ def attempts(order: dict[str, Any]) -> dict[str, Callable[[], object]]:
         "connect to another port": lambda: connect(socket.AF_INET, ("127.0.0.1", order["other_port"])),
         "connect to a socket in a folder": lambda: connect(socket.AF_UNIX, order["socket"]),
         "listen": listen,
+        "make memory to share": lambda: os.memfd_create("mine"),
     }
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from config.settings import SandboxMode
+from config.sandbox_mode import SandboxMode
 from workers.sandbox import confinement
 from workers.sandbox.confinement import Confinement, SandboxError, confine
 

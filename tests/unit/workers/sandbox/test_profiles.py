@@ -17,12 +17,13 @@ DATABASE = "registry.db"
 REFUSED = {"EACCES", "EPERM"}
 # What each may do; all else is refused.
 MAY = {
-    "trial": {"read the weights", "write its scratch", "start a thread"},
+    "decoder": {"start a thread"},
+    "trial": {"read the weights", "write its scratch", "start a thread", "make memory to share"},
     "worker": {
         *("read the weights", "read the weights of others", "write its scratch", "start a thread"),
-        *("use the database", "connect to a service", "connect to a socket in a folder"),
+        *("use the database", "connect to a service", "connect to a socket in a folder", "make memory to share"),
     },
-    "fetcher": {"start a thread", "connect to a service", "connect to another port"},
+    "fetcher": {"start a thread", "connect to a service", "connect to another port", "make memory to share"},
 }
 
 

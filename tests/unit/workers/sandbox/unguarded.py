@@ -10,7 +10,7 @@ import json
 import sys
 from pathlib import Path
 
-from config.settings import SandboxMode
+from config.sandbox_mode import SandboxMode
 from tests.unit.workers.sandbox.attempts import confinement
 from workers.sandbox.confinement import confine
 
