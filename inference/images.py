@@ -15,7 +15,8 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from contract.image_size import image_is_too_large
+from contract.image_costs import refusal_of
+from contract.image_size import image_has_too_many_pixels, image_is_too_large
 from inference.errors import ImageError
 from inference.image_costs import (
     bytes_to_decode,
@@ -24,9 +25,8 @@ from inference.image_costs import (
     check_scans,
     pixels_to_decode,
 )
-from inference.image_files import jpeg, tiff
+from inference.image_files import formats, jpeg, tiff
 from inference.image_files.colours import rgb_pixels
-from inference.image_files.formats import FORMATS, refusal_of
 from inference.image_files.orientation import TURNED, UPRIGHT, orientation_of, read_orientation, turn
 from inference.image_files.structure import reduce
 from inference.warning_filters import QuietWarning
@@ -111,8 +111,14 @@ def open_image(data: bytes, limits: ImageLimits) -> EncodedImage:
     if len(data) > limits.max_bytes:
         raise ImageError(image_is_too_large(len(data), limits.max_bytes))
     _quiet_pillow()
-    if data.startswith(jpeg.MAGIC):
-        return _open_jpeg(data, limits)
+    opened = _open_jpeg(data, limits) if data.startswith(jpeg.MAGIC) else _open_other(data, limits)
+    refusal = refusal_of(data, limits.max_pixels)
+    if refusal is not None:
+        raise ImageError(refusal)
+    return opened
+
+
+def _open_other(data: bytes, limits: ImageLimits) -> EncodedImage:
     data = reduce(data)
     image = _open_within(data, limits)
     if image.format == "TIFF":
@@ -134,12 +140,12 @@ def _open_jpeg(data: bytes, limits: ImageLimits) -> EncodedImage:
 def _open_within(data: bytes, limits: ImageLimits) -> Image.Image:
     """Read the header of a file without unused metadata and hold it against the limits."""
     try:
-        image = Image.open(BytesIO(data), formats=FORMATS)
+        image = Image.open(BytesIO(data), formats=formats.FORMATS)
     except Exception as error:  # Pillow's parsers raise anything at all on hostile headers
-        raise refusal_of(data) from error
+        raise formats.refusal_of(data) from error
     width, height = image.size
     if pixels_to_decode(image) > limits.max_pixels:
-        raise ImageError(f"The image has {width}x{height} pixels, which is over the limit of {limits.max_pixels}.")
+        raise ImageError(image_has_too_many_pixels(width, height, limits.max_pixels))
     check_codec(image)
     if image.mode == "F":
         raise ImageError("Images of floating-point pixels are not supported.")
