@@ -14,7 +14,8 @@ from api.network_tensors import missing_tensor
 from api.services import services
 from api.waiting import preferred_wait, wait_for
 from config.queues import Priority, TaskKind
-from contract.image_costs import decoding_seconds
+from config.settings import Settings
+from contract.image_costs import decoding_seconds, refusal_of
 from contract.image_size import image_is_too_large
 from store.errors import Outdated
 from store.records import InferenceTarget, NetworkRecord
@@ -123,7 +124,7 @@ def _new_task(kind: TaskKind, fields: dict[str, Any], asked: dict[str, Any], sec
         priority=Priority(asked["priority"]),
         deadline_seconds=asked["deadline_seconds"],
         webhook=_webhook(asked["webhook"]),
-        ended_with=_error_of_sizes(asked["inputs"], services().settings.max_image_bytes),
+        ended_with=_error_of_images(asked["inputs"], services().settings),
         cost=Cost(sum(_decoding_seconds(item["image"]["source"]) for item in asked["inputs"]), seconds),
     )
 
@@ -132,13 +133,20 @@ def _decoding_seconds(source: SentImage | ImageUrl) -> float:
     return decoding_seconds(source.data) if isinstance(source, SentImage) else URL_SECONDS
 
 
-def _error_of_sizes(inputs: list[dict[str, Any]], max_bytes: int) -> str | None:
+def _error_of_images(inputs: list[dict[str, Any]], settings: Settings) -> str | None:
     """Return the error with which a task ends before it begins, because an image that came along is too large."""
     for index, item in enumerate(inputs):
         source = item["image"]["source"]
-        if isinstance(source, SentImage) and len(source.data) > max_bytes:
-            return f"inputs.{index}.image: {image_is_too_large(len(source.data), max_bytes)}"
+        refusal = _refusal_of(source.data, settings) if isinstance(source, SentImage) else None
+        if refusal is not None:
+            return f"inputs.{index}.image: {refusal}"
     return None
+
+
+def _refusal_of(data: bytes, settings: Settings) -> str | None:
+    if len(data) > settings.max_image_bytes:
+        return image_is_too_large(len(data), settings.max_image_bytes)
+    return refusal_of(data, settings.max_image_pixels)
 
 
 def _describe(image: dict[str, Any], staged: list[bytes]) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from benchmarks import (
     api_cost,
     bulk,
+    costly_images,
     decoding,
     deep_queue,
     gpu,
@@ -34,6 +35,7 @@ BENCHMARKS: dict[str, Benchmark] = {
     "waits": waits.run,
     "bulk": bulk.run,
     "decoding": decoding.run,
+    "costly-images": costly_images.run,
     "submit": submit.run,
     "processes": processes.run,
     "deep-queue": deep_queue.run,

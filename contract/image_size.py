@@ -1,4 +1,4 @@
-"""How large an image file may be: the API refuses larger ones at once, workers those that they fetched.
+"""How large an image may be, in bytes and pixels: the API refuses larger ones at once, workers those that they fetched.
 
 Both say so with the same sentence, which ends the task of that image alone.
 """
@@ -13,6 +13,11 @@ def image_is_too_large(size_bytes: int, max_bytes: int) -> str:
         f"The image file has {_mebibytes(size_bytes, round_up=True)}, which is over the limit of"
         f" {_mebibytes(max_bytes)}; send a smaller one."
     )
+
+
+def image_has_too_many_pixels(width: int, height: int, max_pixels: int) -> str:
+    """Return the sentence for an image of this size."""
+    return f"The image has {width}x{height} pixels, which is over the limit of {max_pixels}."
 
 
 def over_limit(max_bytes: int) -> str:

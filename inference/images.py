@@ -16,6 +16,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from contract.image_costs import refusal_of
 from contract.image_size import image_is_too_large
 from inference.errors import ImageError
 from inference.image_costs import bytes_to_decode, bytes_to_decode_reduced, check_scans
@@ -134,6 +135,9 @@ def open_image(data: bytes, limits: ImageLimits, opener: Opener = open_file) -> 
     """
     if len(data) > limits.max_bytes:
         raise ImageError(image_is_too_large(len(data), limits.max_bytes))
+    refusal = refusal_of(data, limits.max_pixels)
+    if refusal is not None:
+        raise ImageError(refusal)
     if data.startswith(jpeg.MAGIC):
         return _open_jpeg(data, limits, opener)
     return _OtherImage(data, opener(data, limits.max_pixels, 1))

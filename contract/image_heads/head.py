@@ -18,6 +18,7 @@ class Codec(StrEnum):
     PNM = "PNM"
     PLAIN_PNM = "plain PNM"
     TIFF = "TIFF"
+    UNCOMPRESSED_TIFF = "uncompressed TIFF"
     HEIC = "HEIC"
     AVIF = "AVIF"
     JPEG_2000 = "JPEG 2000"

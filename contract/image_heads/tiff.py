@@ -6,9 +6,10 @@ from typing import Literal, NamedTuple
 from contract.image_heads.head import Codec, ImageHead
 
 _MAX_ENTRIES = 512
+_UNCOMPRESSED = 1
 _USUAL_BITS = 8  # of several samples, whose bits lie elsewhere
-_WIDTH, _LENGTH, _BITS, _SAMPLES, _TILE_WIDTH, _TILE_LENGTH = 256, 257, 258, 277, 322, 323
-_READ = frozenset((_WIDTH, _LENGTH, _BITS, _SAMPLES, _TILE_WIDTH, _TILE_LENGTH))
+_WIDTH, _LENGTH, _BITS, _COMPRESSION, _SAMPLES, _TILE_WIDTH, _TILE_LENGTH = 256, 257, 258, 259, 277, 322, 323
+_READ = frozenset((_WIDTH, _LENGTH, _BITS, _COMPRESSION, _SAMPLES, _TILE_WIDTH, _TILE_LENGTH))
 _TYPE_BYTES = {1: 1, 3: 2, 4: 4, 16: 8}  # BYTE, SHORT, LONG, LONG8
 
 
@@ -41,7 +42,8 @@ def read_tiff(content: bytes | memoryview) -> ImageHead | None:
     width, height = tags.get(_WIDTH, 0), tags.get(_LENGTH, 0)
     pixels = _whole_tiles(width, tags.get(_TILE_WIDTH, 0)) * _whole_tiles(height, tags.get(_TILE_LENGTH, 0))
     bits = tags.get(_BITS, 1) * tags.get(_SAMPLES, 1)
-    return ImageHead(Codec.TIFF, width, height, bits, pixels)
+    codec = Codec.UNCOMPRESSED_TIFF if tags.get(_COMPRESSION, _UNCOMPRESSED) == _UNCOMPRESSED else Codec.TIFF
+    return ImageHead(codec, width, height, bits, pixels)
 
 
 def _whole_tiles(side: int, tile_side: int) -> int:

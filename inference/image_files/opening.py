@@ -14,6 +14,7 @@ from typing import Any, Protocol
 import numpy as np
 from PIL import Image
 
+from contract.image_size import image_has_too_many_pixels
 from inference.errors import ImageError
 from inference.image_costs import bytes_to_decode, check_codec, pixels_to_decode
 from inference.image_files import tiff
@@ -127,7 +128,7 @@ def open_within(data: bytes, max_pixels: int, formats: tuple[str, ...] = FORMATS
         raise refusal_of(data) from error
     width, height = image.size
     if pixels_to_decode(image) > max_pixels:
-        raise ImageError(f"The image has {width}x{height} pixels, which is over the limit of {max_pixels}.")
+        raise ImageError(image_has_too_many_pixels(width, height, max_pixels))
     check_codec(image)
     if image.mode == "F":
         raise ImageError("Images of floating-point pixels are not supported.")

@@ -2,6 +2,7 @@
 
 import base64
 import json
+import struct
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -96,6 +97,28 @@ def test_task_of_an_image_that_is_too_large_has_ended_and_stages_nothing(
     assert (task["status"], task["error"], task["data"]) == ("error", SENTENCE, None)
     assert task["date_updated"] == task["date_created"]
     assert (task["timing"]["attempts"], task["timing"]["total"], task["timing"]["worker"]) == (0, 0, None)
+    assert everything(client) == before
+
+
+def tiled_tiff(width: int, height: int, tile_height: int) -> bytes:
+    tags = {256: width, 257: height, 258: 8, 259: 5, 262: 1, 322: 1, 323: tile_height}
+    directory = b"".join(struct.pack("<HHII", tag, 4, 1, value) for tag, value in tags.items())
+    return b"II*\0\x08\0\0\0" + struct.pack("<H", len(tags)) + directory + bytes(4)
+
+
+COSTLY = {
+    "The image has 10001x10000 pixels, which is over the limit of 100000000.": (10_001, 10_000, 1),
+    "The image (TIFF, 5000x1 pixels) would take about 375.0 seconds": (5000, 1, 10_000_000),
+}
+
+
+@pytest.mark.parametrize("sentence", COSTLY)
+def test_task_of_an_image_that_costs_too_much_has_ended_and_stages_nothing(
+    strict: Caller, client: redis.Redis, path: str, sentence: str
+) -> None:
+    before = everything(client)
+    task = ended(strict, strict.post(path, **json_body(tiled_tiff(*COSTLY[sentence]))))
+    assert task["error"].startswith(f"inputs.0.image: {sentence}")
     assert everything(client) == before
 
 
