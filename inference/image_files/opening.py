@@ -16,7 +16,7 @@ from PIL import Image
 
 from inference.errors import ImageError
 from inference.image_costs import bytes_to_decode, check_codec, pixels_to_decode
-from inference.image_files import gif, png, tiff
+from inference.image_files import gif, jpeg2000, png, tiff
 from inference.image_files.colours import rgb_pixels
 from inference.image_files.formats import FORMATS, refusal_of, register_formats
 from inference.image_files.orientation import orientation_of
@@ -113,6 +113,8 @@ def open_file(data: bytes, max_pixels: int, factor: int) -> OpenedImage:
     image = open_within(data, max_pixels)
     if image.format == "TIFF":
         tiff.check_samples(image)
+    if image.format == "JPEG2000":
+        jpeg2000.check_samples(data, image.size)
     return _OpenedHere(image, data, factor)
 
 
