@@ -67,7 +67,7 @@ def check_codec(image: Image.Image) -> None:
     """
     codecs = {tile[0] for tile in getattr(image, "tile", ())}
     if _RUN_LENGTH_BITMAP in codecs:
-        raise ImageError("Run-length encoded BMP images are not supported; send an uncompressed one, or a PNG.")
+        raise ImageError("This kind of run-length encoded BMP image is not supported; send a PNG.")
     width, height = image.size
     if width * height > MAX_PYTHON_PIXELS and any(codec in Image.DECODERS for codec in codecs):
         raise ImageError(

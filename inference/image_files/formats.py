@@ -6,7 +6,7 @@ from PIL import AvifImagePlugin
 from pillow_heif import register_heif_opener
 
 from inference.errors import ImageError
-from inference.image_files import gif, jpeg, jpeg2000, png, tiff
+from inference.image_files import bmp, gif, jpeg, jpeg2000, png, tiff
 
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "AVIF", "HEIF", "JPEG2000")
 FORMAT_NAMES = "JPEG, PNG, WebP, HEIC, AVIF, GIF, BMP, TIFF, JPEG 2000 and PNM"
@@ -24,7 +24,7 @@ _MAGICS = {
     "JPEG": (jpeg.MAGIC,),
     "PNG": (png.MAGIC,),
     "GIF": gif.MAGICS,
-    "BMP": (b"BM",),
+    "BMP": (bmp.MAGIC,),
     "TIFF": tiff.MAGICS,
     "JPEG 2000": jpeg2000.MAGICS,
     "PNM": tuple(b"P%d" % kind for kind in range(1, 7)),

@@ -16,7 +16,7 @@ from PIL import Image
 
 from inference.errors import ImageError
 from inference.image_costs import bytes_to_decode, check_codec, pixels_to_decode
-from inference.image_files import gif, jpeg2000, png, tiff
+from inference.image_files import bmp, gif, jpeg2000, png, tiff
 from inference.image_files.colours import rgb_pixels
 from inference.image_files.formats import FORMATS, refusal_of, register_formats
 from inference.image_files.orientation import orientation_of
@@ -108,6 +108,8 @@ def open_file(data: bytes, max_pixels: int, factor: int) -> OpenedImage:
     """Read the header of an image file, which Pillow will decode in this process: an :class:`Opener`."""
     if data.startswith(png.MAGIC):
         data = png.reduce_png(data)
+    if data.startswith(bmp.MAGIC):
+        data = bmp.expand_run_lengths(data)
     if data.startswith(gif.MAGICS):
         gif.check_head(data)
     image = open_within(data, max_pixels)
