@@ -16,6 +16,7 @@ from inference.errors import ImageError
 JPEG_BYTES_PER_PIXEL = 9  # the tensor, its turned copy, and what a polygon leaves of it
 PROGRESSIVE_BYTES_PER_PIXEL = 6  # coefficients of 16 bits, kept until the last scan
 PILLOW_BYTES_PER_PIXEL = 24
+JPEG_2000_BYTES_PER_PIXEL = 40  # a sample of 32 bits for each component, twice
 COEFFICIENT_BYTES = 2
 
 MAX_JPEG_SEGMENTS = 10_000  # between scans
@@ -42,6 +43,8 @@ def pixels_to_decode(image: Image.Image) -> int:
 def bytes_to_decode(image: Image.Image, *, with_torchvision: bool) -> int:
     """Return how much memory the decoding takes at its peak, and the cutting after it."""
     per_pixel = JPEG_BYTES_PER_PIXEL if with_torchvision else PILLOW_BYTES_PER_PIXEL
+    if image.format == "JPEG2000":
+        per_pixel = JPEG_2000_BYTES_PER_PIXEL
     if "progressive" in image.info:
         per_pixel += PROGRESSIVE_BYTES_PER_PIXEL
     return pixels_to_decode(image) * per_pixel
@@ -65,7 +68,7 @@ def check_codec(image: Image.Image) -> None:
     """
     codecs = {tile[0] for tile in getattr(image, "tile", ())}
     if _RUN_LENGTH_BITMAP in codecs:
-        raise ImageError("Run-length encoded BMP images are not supported; send an uncompressed one, or a PNG.")
+        raise ImageError("This kind of run-length encoded BMP image is not supported; send a PNG.")
     width, height = image.size
     if width * height > MAX_PYTHON_PIXELS and any(codec in Image.DECODERS for codec in codecs):
         raise ImageError(

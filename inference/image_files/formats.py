@@ -6,13 +6,13 @@ from PIL import AvifImagePlugin
 from pillow_heif import register_heif_opener
 
 from inference.errors import ImageError
-from inference.image_files import gif, jpeg, png, tiff
+from inference.image_files import bmp, gif, jpeg, jpeg2000, png, tiff
 
-FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "AVIF", "HEIF")
-FORMAT_NAMES = "JPEG, PNG, WebP, HEIC, AVIF, GIF, BMP, TIFF and PNM"
+FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "AVIF", "HEIF", "JPEG2000")
+FORMAT_NAMES = "JPEG, PNG, WebP, HEIC, AVIF, GIF, BMP, TIFF, JPEG 2000 and PNM"
 
 # Pillow's modules that read them. Otherwise it imports all of its modules at the first file of a rarer format.
-_PLUGINS = ("Jpeg", "Png", "WebP", "Gif", "Bmp", "Tiff", "Ppm")
+_PLUGINS = ("Jpeg", "Png", "WebP", "Gif", "Bmp", "Tiff", "Ppm", "Jpeg2K")
 # A box of type "ftyp" comes first in both, and begins with the brand (ISO/IEC 14496-12, section 4.3).
 _BRANDS = {
     "AVIF": (b"avif", b"avis"),
@@ -24,8 +24,9 @@ _MAGICS = {
     "JPEG": (jpeg.MAGIC,),
     "PNG": (png.MAGIC,),
     "GIF": gif.MAGICS,
-    "BMP": (b"BM",),
+    "BMP": (bmp.MAGIC,),
     "TIFF": tiff.MAGICS,
+    "JPEG 2000": jpeg2000.MAGICS,
     "PNM": tuple(b"P%d" % kind for kind in range(1, 7)),
 }
 

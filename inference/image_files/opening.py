@@ -17,7 +17,7 @@ from PIL import Image
 from contract.image_size import image_has_too_many_pixels
 from inference.errors import ImageError
 from inference.image_costs import bytes_to_decode, check_codec, pixels_to_decode
-from inference.image_files import tiff
+from inference.image_files import jpeg2000, tiff
 from inference.image_files.colours import rgb_pixels
 from inference.image_files.formats import FORMATS, refusal_of, register_formats
 from inference.image_files.orientation import orientation_of
@@ -112,6 +112,8 @@ def open_file(data: bytes, max_pixels: int, factor: int) -> OpenedImage:
     image = open_within(data, max_pixels)
     if image.format == "TIFF":
         tiff.check_samples(image)
+    if image.format == "JPEG2000":
+        jpeg2000.check_samples(data, image.size)
     return _OpenedHere(image, data, factor)
 
 

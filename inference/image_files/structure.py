@@ -5,7 +5,7 @@ time that grows with its square. Each format's module brings a file into a form 
 its pixels do not need, within bounds, or refused by a sentence.
 """
 
-from inference.image_files import gif, jpeg, png, pnm, tiff, webp
+from inference.image_files import bmp, gif, jpeg, png, pnm, tiff, webp
 from inference.image_files.tiff_directory import reduce_tiff
 
 
@@ -21,6 +21,8 @@ def reduce(data: bytes) -> bytes:
         return data
     if data.startswith(png.MAGIC):
         return png.reduce_png(data)
+    if data.startswith(bmp.MAGIC):
+        return bmp.expand_run_lengths(data)
     if data.startswith(gif.MAGICS):
         return gif.reduce_gif(data)
     if data.startswith(tiff.MAGICS):

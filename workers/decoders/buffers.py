@@ -9,6 +9,7 @@ import mmap
 import os
 import weakref
 from collections import defaultdict, deque
+from contextlib import suppress
 from ctypes import addressof, c_char, memset
 from typing import Any
 
@@ -94,8 +95,13 @@ class Buffers:
         buffer.clear()
         self._free[buffer.size].append(buffer)
 
+    def kept_bytes(self) -> int:
+        """Return the size of the buffers that are free."""
+        return sum(size * len(free) for size, free in tuple(self._free.items()))
+
     def close(self) -> None:
         """Give the memory of free buffers back to the system."""
-        for free in self._free.values():
-            while free:
-                free.pop().close()
+        for free in tuple(self._free.values()):
+            with suppress(IndexError):
+                while True:
+                    free.pop().close()

@@ -59,8 +59,8 @@ class Decoders:
     def __init__(self, launcher: Companion, *, most: int, max_bytes: int, max_pixels: int) -> None:
         self._launcher = launcher
         self._life_bytes = bytes_of_life(max_bytes, max_pixels)
-        self._pool = DecoderPool(self._start, most)
         self._buffers = Buffers()
+        self._pool = DecoderPool(self._start, most, on_rest=self._buffers.close)
         self._second_attempt = threading.Lock()
 
     def open(self, data: bytes, max_pixels: int, factor: int) -> "RemoteImage":
@@ -85,6 +85,10 @@ class Decoders:
     def warm_up(self) -> None:
         """Start a decoder, so that the first image need not wait for it."""
         self._pool.warm_up()
+
+    def kept_bytes(self) -> int:
+        """Return the size of the shared memory that is kept for the next images."""
+        return self._buffers.kept_bytes()
 
     def close(self) -> None:
         """End the decoders."""

@@ -21,10 +21,12 @@ class DecoderPool:
     Args:
         start: starts a decoder and returns it when it is ready; raises Unavailable.
         most: how many there may be at once.
+        on_rest: called when no image has come for a while.
     """
 
-    def __init__(self, start: Callable[[], DecoderProcess], most: int) -> None:
+    def __init__(self, start: Callable[[], DecoderProcess], most: int, on_rest: Callable[[], None]) -> None:
         self._start = start
+        self._on_rest = on_rest
         self._most = most
         self._idle: list[tuple[DecoderProcess, float]] = []  # and since when; the last one was used last
         self._replaced: set[DecoderProcess] = set()
@@ -135,7 +137,7 @@ class DecoderPool:
                 self._start_another()
 
     def _rest_later(self) -> None:
-        if self._rest is None and self._running > 1:
+        if self._rest is None:
             self._rest = threading.Timer(REST_SECONDS, self._end_idle)
             self._rest.daemon = True
             self._rest.start()
@@ -149,7 +151,10 @@ class DecoderPool:
             self._idle = [each for each in self._idle if each not in ended]
             self._running -= len(ended)
             self._replaced.difference_update(process for process, _ in ended)
-            if not self._closed:
+            is_at_rest = self._running == len(self._idle) and all(since <= before for _, since in self._idle)
+            if not (is_at_rest or self._closed):
                 self._rest_later()
         for process, _ in ended:
             process.end()
+        if is_at_rest:
+            self._on_rest()

@@ -16,7 +16,7 @@ from cli.submit.names.walk import Skipped, Walk
 IMAGE_SUFFIXES = frozenset(
     (
         *(".jpg", ".jpeg", ".jfif", ".png", ".webp", ".heic", ".heif", ".hif", ".avif", ".gif", ".bmp"),
-        *(".tif", ".tiff", ".ppm", ".pgm", ".pbm", ".pnm"),
+        *(".jp2", ".j2k", ".tif", ".tiff", ".ppm", ".pgm", ".pbm", ".pnm"),
     )
 )
 LIST_SUFFIX = ".txt"

@@ -57,7 +57,7 @@ def jpeg_of_scans(count: int, *, fill: bytes = b"") -> bytes:
 @pytest.mark.parametrize("height", [1, 3])
 def test_a_bitmap_that_skips_to_gigabytes_is_refused(height: int) -> None:
     skip_255_rows = b"\x00\x02\x00\xff"
-    with pytest.raises(ImageError, match="Run-length encoded BMP"):
+    with pytest.raises(ImageError, match="run-length encoded BMP"):
         decode_image(run_length_bitmap(3_000_000, height, skip_255_rows + b"\x00\x01"), LIMITS)
 
 

@@ -6,7 +6,9 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -21,6 +23,7 @@ from inference.image_files.orientation import ORIENTATION_TAG
 from inference.images import ImageLimits, open_image
 from tests.mutated_images import accepted_originals, mutations
 from tests.unit.workers.decoders.conftest import MAX_BYTES, MAX_PIXELS, StartDecoders
+from workers.decoders import pool as pool_module
 from workers.decoders import remote_process
 from workers.decoders.decoders import Decoders
 
@@ -48,8 +51,12 @@ def encoded(image: Image.Image, name: str = "PNG", **options: Any) -> bytes:
 
 
 def processes() -> set[int]:
-    children = psutil.Process().children(recursive=True)
-    return {each.pid for each in children if "workers.decoders.process" in each.cmdline()}
+    found = set()
+    for child in psutil.Process().children(recursive=True):
+        with suppress(psutil.Error):  # it has just ended
+            if "workers.decoders.process" in child.cmdline():
+                found.add(child.pid)
+    return found
 
 
 def test_images_of_all_formats_and_mutations_of_them_come_out_the_same(decoders: Decoders) -> None:
@@ -115,6 +122,22 @@ def test_decoders_end_with_their_worker(start_decoders: StartDecoders) -> None:
     assert ours
     decoders.close()
     assert psutil.wait_procs(ours, 20)[1] == []
+
+
+def test_decoders_and_memory_at_rest_go_back_to_the_system_but_for_one(
+    start_decoders: StartDecoders, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pool_module, "REST_SECONDS", 1.0)
+    decoders, before = start_decoders(most=3), processes()
+    with ThreadPoolExecutor(3) as pool:
+        data = encoded(Image.effect_noise((1500, 900), 50))
+        list(pool.map(lambda _: outcome(data, decoders.open), range(24)))
+    assert len(processes() - before) > 1
+    deadline = time.monotonic() + 30
+    while len(processes() - before) > 1 or decoders.kept_bytes():
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    assert decoders.open(encoded(Image.new("RGB", (8, 8))), MAX_PIXELS, 1).decode().shape == (8, 8, 3)
 
 
 def test_a_decoder_imports_no_torch_and_no_settings() -> None:
