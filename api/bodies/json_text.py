@@ -12,6 +12,8 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any, NoReturn
 
+from api.connections.turns import take_turn_over
+
 MAX_DEPTH = 64
 MAX_VALUES = 300_000  # the 21,841 labels of ImageNet take 65,000; a shorter text cannot have more
 FORBIDDEN_CONTROLS = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f]")
@@ -19,7 +21,6 @@ MAX_QUOTES = 4 * (MAX_VALUES + 1)  # each value may have a key, and both be stri
 MAX_BACKSLASHES = 8_000_000  # an image whose bytes are written as \u00ff has so many at the largest size of a body
 MAX_DIGITS = 400  # of an integer: a number of JavaScript has up to 309, and to read thousands takes long
 STRING = re.compile(r'"[^"]*"?')  # where no quote is escaped; also one that does not end
-SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 BRACKET = re.compile(r"[][{}]")
 WHITE_SPACE = " \t\r\n"
 
@@ -61,14 +62,17 @@ def parse_json_with_tail(data: bytes) -> tuple[Any, bytes]:
         JsonError: as ``parse_json``.
     """
     text = _decoded(data)
-    if len(text) > MAX_VALUES:
-        _check_count(text)
-    if len(text) > MAX_BACKSLASHES and text.count("\\") > MAX_BACKSLASHES:
+    backslashes = text.count("\\")
+    if backslashes > MAX_BACKSLASHES:
         raise JsonError(f"more than {MAX_BACKSLASHES} backslashes; write images as base64, or send them as files")
+    if len(text) > MAX_VALUES:
+        _check_count(_without_escapes(text) if backslashes else text)
+    take_turn_over(len(text))
     value, end = _parse(text, data)
+    take_turn_over(len(text))
     if _is_deep(value):
         _refuse_depth(text)
-    if SURROGATE.search(text):
+    if backslashes and ("\\ud" in text or "\\uD" in text):
         _check_surrogates(value)
     tail = text[end:].strip(WHITE_SPACE)
     if tail and not tail.startswith("&"):
@@ -162,10 +166,11 @@ def _without_strings(text: str) -> str:
 
 
 def _check_count(text: str) -> None:
-    """Refuse text of more values than are of use: in memory they take dozens of times as much as here."""
-    if _separators_in(text) <= MAX_VALUES:
-        return
-    outside, *others = _without_escapes(text).split('"', MAX_QUOTES)
+    """Refuse text of more values than are of use: in memory they take dozens of times as much as here.
+
+    In ``text`` no quotes are escaped, so that every other piece between them is a string.
+    """
+    outside, *others = text.split('"', MAX_QUOTES)
     if len(others) == MAX_QUOTES or _separators_in(outside + "".join(others[1::2])) > MAX_VALUES:
         raise JsonError(f"more than {MAX_VALUES} values")
 

@@ -15,14 +15,13 @@ from api.bodies.multipart import NOT_UTF_8, incoming_parts
 from api.bodies.nesting import nest
 from api.bodies.parts import Part
 from api.bodies.percent import unquote
-from api.connections.turns import take_turn
+from api.connections.turns import take_turn_over
 from api.errors import WHOLE_BODY, InvalidRequest, UnsupportedBody, invalid_fields
 
 JSON = "application/json"
 FORM = "application/x-www-form-urlencoded"
 MULTIPART = "multipart/form-data"
 MAX_FORM_FIELDS = 20_000
-MAX_SMALL_BYTES = 64 * 1024  # of a body that is read in no time
 PART_HEAD, MAX_BOUNDARY_LINE = b"\r\ncontent-disposition:", 200  # how a multipart body begins
 
 
@@ -57,8 +56,7 @@ def _whole(request: Request) -> bytes:
     limit = request.max_content_length
     if request.content_length is None and limit is not None and len(data) >= limit:
         raise RequestEntityTooLarge
-    if len(data) > MAX_SMALL_BYTES:
-        take_turn()  # the bodies of many clients may be whole at once
+    take_turn_over(len(data))  # the bodies of many clients may be whole at once
     if data.startswith(b"--") and PART_HEAD in data[:MAX_BOUNDARY_LINE].lower():
         raise InvalidRequest(
             f"The body is {MULTIPART}, but its Content-Type is {request.mimetype}. Leave that to the HTTP client."
@@ -75,8 +73,7 @@ def _read_json(data: bytes) -> dict[str, Any]:
         raise InvalidRequest(f"The body is not valid JSON: {error}.") from error
     if not isinstance(value, dict):
         raise InvalidRequest("The body should be a JSON object.")
-    if len(data) > MAX_SMALL_BYTES:
-        take_turn()
+    take_turn_over(len(data))
     for name, extra in nest(_decoded(_urlencoded(tail))).items():
         if name in value:
             raise invalid_fields({name: ["It is given more than once."]})

@@ -23,6 +23,7 @@ from api.connections.queues import SenderQueue
 LONG_SECONDS = 0.02  # a piece of work after which its sender rests
 ACTIVE_SECONDS = 1.0  # how long after its last turn a sender counts as active
 SLICE_SECONDS = 0.005  # how long work in small steps goes on before the next turn
+MAX_SMALL_BYTES = 64 * 1024  # of what is looked through in a moment
 MAX_DEFERRED = 32  # rounds in a row that go to new connections alone
 
 T = TypeVar("T")
@@ -154,6 +155,12 @@ def take_turns_with(take: Callable[[], None]) -> None:
 def take_turn() -> None:
     """Let others go first, where this request computes for long."""
     (_take.get() or _let_others_run)()
+
+
+def take_turn_over(nbytes: int) -> None:
+    """Let others go first if so many bytes are not looked through in a moment."""
+    if nbytes > MAX_SMALL_BYTES:
+        take_turn()
 
 
 def _let_others_run() -> None:
