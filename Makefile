@@ -29,7 +29,7 @@ lint: $(VENV)/.installed-test ## check style, types, the direction of imports, a
 	$(BIN)/lint-imports
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --site-dir $(VENV)/site
 
-pythons: $(VENV)/.installed-test ## check types and run the tests that start no process on each other Python at hand
+pythons: $(VENV)/.installed-test ## run the tests that start no process on each other Python at hand
 	scripts/test-further-pythons $(VENV)
 
 audit: $(VENV)/bin/python ## ask PyPI whether a pinned version has a known weakness; needs the internet

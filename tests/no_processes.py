@@ -1,6 +1,6 @@
 """A pytest plugin that skips whatever starts a process, at the moment when it would: ``pytest -p tests.no_processes``.
 
-What is left takes little time, and runs on every Python at hand (``scripts/test-other-pythons``). No list says which
+What is left takes little time, and runs on every Python at hand (`make pythons`). No list says which
 tests these are, so none can be wrong: the interpreter itself announces a new process before it is made. The fixtures
 that start servers are such starts too, and skip all that need them.
 """
