@@ -87,7 +87,7 @@ def run(seconds: float, networks: list[str]) -> str:
 def table(swaps: Swaps) -> str:
     """Return the figures as Markdown."""
     return (
-        f"{len(swaps.seconds)} lone requests to {NETWORKS} networks of 11.7 million weights in turn, with room for one: "
+        f"{len(swaps.seconds)} lone requests to {NETWORKS} networks of 11.7 million weights in turn, room for one: "
         f"{median(swaps.seconds):.2f} s in the median, {max(swaps.seconds):.2f} s at most; "
         f"a load alone takes {swaps.load_seconds:.2f} s in the mean."
     )
