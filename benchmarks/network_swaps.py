@@ -4,10 +4,12 @@ The worker is idle, and nothing else is asked for: what a request takes beyond t
 """
 
 import asyncio
+import json
 import re
 import sys
 import tempfile
 import time
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,13 +17,16 @@ from statistics import median
 
 import aiohttp
 import httpx
+import torch
 
-from benchmarks.many_networks import ask, publish, write_model
+from benchmarks.idle_network import write_idle_network
+from benchmarks.many_networks import ask, publish
 from benchmarks.photos import jpegs
 from benchmarks.results import write_section
 from tests.service import Service, running_service
 
 NETWORKS = 3
+VALUES = 11_700_000
 ROUNDS = 4
 REPORTED_SECONDS = 2.0  # by then, what has happened has been reported
 
@@ -36,8 +41,8 @@ class Swaps:
 
 def measure(folder: Path) -> Swaps:
     """Deploy the networks where all fit, and ask them in turn where one does."""
-    models = [write_model(folder, number) for number in range(NETWORKS)]
-    nbytes = (models[0] / "weights.safetensors").stat().st_size
+    models = [_write_model(folder / f"network-{number}") for number in range(NETWORKS)]
+    nbytes = 4 * VALUES
     with running_service(folder / "swaps", RECOQ_CACHE_BYTES=str(2 * NETWORKS * nbytes)) as service:
         for model in models:
             publish(service, model)
@@ -48,6 +53,27 @@ def measure(folder: Path) -> Swaps:
         seconds = asyncio.run(_in_turn(service, slugs, ROUNDS))
         count, total = (later - earlier for later, earlier in zip(_loads(service), before, strict=True))
     return Swaps(seconds, total / count)
+
+
+class _Heavy(torch.nn.Module):
+    """A network whose weights take as much as those of ResNet-18, and which does next to nothing."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weights = torch.nn.Parameter(torch.rand(VALUES))
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        return images.mean((2, 3)) + self.weights[:3]
+
+
+def _write_model(folder: Path) -> Path:
+    write_idle_network(folder)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # TorchScript is deprecated, and is deployed in a moment
+        torch.jit.script(_Heavy()).save(str(folder / "model.torchscript"))
+    model = json.loads((folder / "model.json").read_text())
+    (folder / "model.json").write_text(json.dumps({**model, "name": folder.name}))
+    return folder
 
 
 def run(seconds: float, networks: list[str]) -> str:
@@ -61,7 +87,7 @@ def run(seconds: float, networks: list[str]) -> str:
 def table(swaps: Swaps) -> str:
     """Return the figures as Markdown."""
     return (
-        f"{len(swaps.seconds)} lone requests to {NETWORKS} networks (ResNet-18) in turn, where there is room for one: "
+        f"{len(swaps.seconds)} lone requests to {NETWORKS} networks of 11.7 million weights in turn, room for one: "
         f"{median(swaps.seconds):.2f} s in the median, {max(swaps.seconds):.2f} s at most; "
         f"a load alone takes {swaps.load_seconds:.2f} s in the mean."
     )

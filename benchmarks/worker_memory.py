@@ -42,7 +42,7 @@ def measure(folder: Path, seconds: float) -> WorkerMemory:
 def worker_process(service: Service) -> psutil.Process:
     """Return the service's only worker process."""
     processes = psutil.Process(service.process.pid).children(recursive=True)
-    [worker] = [each for each in processes if each.cmdline()[-1:] == ["workers"]]
+    [worker] = [each for each in processes if "workers.main" in each.cmdline()]
     return worker
 
 

@@ -103,7 +103,7 @@ def _graph_of(network: LoadedNetwork, module: nn.Module) -> nn.Module | None:
         return None
     samples = synthetic_samples(network)[: 2 if network.description.batched_output else 1]
     inputs = [tuple(tensor.to(network.device) for tensor in network.normalised(sample)) for sample in samples]
-    return frozen_graph(module, inputs, network.precision, network.only_kept)
+    return frozen_graph(module, inputs, network.precision, network.selection())
 
 
 def _convert(module: nn.Module, execution: Execution) -> None:

@@ -119,6 +119,11 @@ class LoadedNetwork:
         """Return what is kept of what the module returned, by name; all of it until that has been found."""
         return output if self.outputs is None else only(output, self.description.tensor_names, self.outputs)
 
+    def selection(self) -> Callable[[object], object]:
+        """Return ``only_kept`` as a function that does not hold the network, which could not leave otherwise."""
+        names, kept = self.description.tensor_names, self.outputs
+        return lambda output: output if kept is None else only(output, names, kept)
+
     def normalised(self, sample: Sample) -> Sample:
         """Return the inputs of a sample as the module gets them, on the CPU and without batch dimension."""
         return tuple(

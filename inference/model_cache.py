@@ -28,6 +28,7 @@ SHORTEST_STAY_SECONDS = 1.0
 LONGEST_STAY_SECONDS = 20.0
 LONGEST_WAIT_SECONDS = 30.0  # for room; then a load goes ahead, and the budget is exceeded for a while
 POLL_SECONDS = 0.02
+COLLECT_SECONDS = 0.5  # while networks that had to leave are still there
 
 
 class Sized(Protocol):
@@ -187,7 +188,7 @@ class ModelCache(Generic[Loaded]):
 
     def _wait_for_room(self, key: str, entry: _Entry[Loaded], nbytes: int) -> None:
         """Have others leave until ``nbytes`` fit, and take them; one that is larger than the budget waits for all."""
-        deadline, some_left = monotonic() + LONGEST_WAIT_SECONDS, False
+        deadline, some_left, collect_at = monotonic() + LONGEST_WAIT_SECONDS, False, 0.0
         while True:
             with self._lock:
                 while self._used() + nbytes > self.budget_bytes and (leaver := self._next_to_leave(entry)) is not None:
@@ -197,9 +198,13 @@ class ModelCache(Generic[Loaded]):
                 if fits or monotonic() > deadline or not self._may_become_free(entry):
                     entry.nbytes = nbytes
                     break
-            threading.Event().wait(POLL_SECONDS)
+            if self._leaving and monotonic() >= collect_at:
+                gc.collect()  # traced networks are parts of cycles
+                collect_at = monotonic() + COLLECT_SECONDS
+            else:
+                threading.Event().wait(POLL_SECONDS)
         if some_left:
-            gc.collect()  # modules of exported programs are parts of cycles
+            gc.collect()  # modules of exported programs are parts of cycles, without their network
 
     def _used(self) -> int:
         leaving = sum(loaded.nbytes for loaded in list(self._leaving.values()))

@@ -19,7 +19,7 @@ from inference.loader import LoadedNetwork, load_network
 from inference.model_cache import ModelCache, Room
 from inference.network_use import NetworkUse
 from tests.unit.inference.doubler import Doubler, sample
-from tests.unit.inference.seeded_networks import CPU, WEIGHT_SETS, description, images
+from tests.unit.inference.seeded_networks import CPU, description, images
 
 WAIT_SECONDS = 20
 NEVER = 1000.0
@@ -145,16 +145,20 @@ def long_stay(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("long_stay")
-@pytest.mark.parametrize("weight_set", WEIGHT_SETS)
+@pytest.mark.parametrize(
+    ("weight_set", "frozen"),
+    [("model.pt2", False), ("model.torchscript", True), ("weights.safetensors", True), ("weights.pth", False)],
+)
 def test_networks_take_turns_in_a_cache_for_one_and_leave_nothing(
-    classifier_folders: dict[str, Path], weight_set: str, batcher: Batcher, use: NetworkUse
+    *, classifier_folders: dict[str, Path], weight_set: str, frozen: bool, batcher: Batcher, use: NetworkUse
 ) -> None:
     def make() -> LoadedNetwork:
-        return prepared(load_network(classifier_folders[weight_set], description(), CPU), Execution())
+        loaded = load_network(classifier_folders[weight_set], description(), CPU)
+        return prepared(loaded, Execution(frozen=frozen))
 
     nbytes = make().nbytes
     cache, weights = cache_for_one(nbytes, use), []
-    for key in ("a", "b", "c", "a"):
+    for key in ("a", "b", "a"):
         loaded = cache.begin(key, loader(make, nbytes)).result(WAIT_SECONDS)
         batcher.submit(loaded, tuple(images(1))).result(WAIT_SECONDS)
         if isinstance(loaded.module, nn.Module):
