@@ -5,8 +5,18 @@ time that grows with its square. Each format's module brings a file into a form 
 its pixels do not need, within bounds, or refused by a sentence.
 """
 
-from inference.image_files import bmp, gif, jpeg, png, pnm, tiff, webp
+from collections.abc import Callable
+
+from inference.image_files import bmp, gif, png, pnm, tiff, webp
 from inference.image_files.tiff_directory import reduce_tiff
+
+
+_REDUCERS: tuple[tuple[tuple[bytes, ...], Callable[[bytes], bytes]], ...] = (
+    ((png.MAGIC,), png.reduce_png),
+    ((bmp.MAGIC,), bmp.expand_run_lengths),
+    (gif.MAGICS, gif.reduce_gif),
+    (tiff.MAGICS, reduce_tiff),
+)
 
 
 def reduce(data: bytes) -> bytes:
@@ -17,16 +27,9 @@ def reduce(data: bytes) -> bytes:
     Raises:
         ImageError: for more of anything than any encoder writes.
     """
-    if data.startswith(jpeg.MAGIC):
-        return data
-    if data.startswith(png.MAGIC):
-        return png.reduce_png(data)
-    if data.startswith(bmp.MAGIC):
-        return bmp.expand_run_lengths(data)
-    if data.startswith(gif.MAGICS):
-        return gif.reduce_gif(data)
-    if data.startswith(tiff.MAGICS):
-        return reduce_tiff(data)
+    for magics, reduce_format in _REDUCERS:
+        if data.startswith(magics):
+            return reduce_format(data)
     if pnm.is_pnm(data):
         return pnm.reduce_pnm(data)
     if webp.is_webp(data):
