@@ -10,7 +10,6 @@ from collections.abc import Callable
 from inference.image_files import bmp, gif, png, pnm, tiff, webp
 from inference.image_files.tiff_directory import reduce_tiff
 
-
 _REDUCERS: tuple[tuple[tuple[bytes, ...], Callable[[bytes], bytes]], ...] = (
     ((png.MAGIC,), png.reduce_png),
     ((bmp.MAGIC,), bmp.expand_run_lengths),
