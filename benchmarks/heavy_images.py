@@ -1,6 +1,6 @@
 """What images cost that are heavy for their size: hostile ones, slow ones of every format, and those of phones.
 
-``python -m benchmarks heavy_images``. Each is opened, decoded and resized to 224×224 in one thread, as in a worker, in
+``python -m benchmarks heavy-images``. Each is opened, decoded and resized to 224×224 in one thread, as in a worker, in
 a process of its own: CPU seconds, growth of memory, what was estimated from its head, and the outcome.
 """
 

@@ -5,7 +5,7 @@ matter: an image of ten million pixels costs as much as how many small ones? Abs
 that was measured; another core is faster or slower by a factor, for all images alike.
 
 The figures are least-squares fits of CPU time, decoding and resizing to 224x224 together, of pictures of three grades
-of noise between 0.08 and 12 million pixels (docs/decisions/0026; ``python -m benchmarks heavy_images`` compares).
+of noise between 0.08 and 12 million pixels (docs/decisions/0026; ``python -m benchmarks heavy-images`` compares).
 HEIC, AVIF, JPEG 2000 and JPEG XL are figures of their decoders' own benchmarks.
 """
 
