@@ -6,7 +6,7 @@ that was measured; another core is faster or slower by a factor, for all images 
 
 The figures are least-squares fits of CPU time, decoding and resizing to 224x224 together, of pictures of three grades
 of noise between 0.08 and 12 million pixels (docs/decisions/0026; ``python -m benchmarks costly-images`` compares).
-HEIC, AVIF, JPEG 2000 and JPEG XL are figures of their decoders' own benchmarks.
+Those of HEIC, AVIF, JPEG 2000 and JPEG XL are assumptions.
 """
 
 from typing import NamedTuple
