@@ -12,7 +12,7 @@ from pathlib import Path
 from inference.image_files.opening import Header
 
 MAX_DESCRIPTORS = 32
-HEADER_SECONDS = 5
+HEADER_SECONDS = 2
 DECODING_SECONDS = 10
 PIXELS_PER_SECOND = 2_000_000  # of the slowest codec on a slow core
 LIFE_SECONDS = 3600  # many times what a decoder computes before it is replaced
