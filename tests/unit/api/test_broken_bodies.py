@@ -43,7 +43,12 @@ def port(api_settings: Settings, services: Services, log_path: Path) -> Iterator
 def log(log_path: Path, port: int) -> Log:
     """The lines that the server has logged since the test began."""
     start = log_path.stat().st_size
-    return lambda: log_path.read_bytes()[start:].decode().splitlines()
+
+    def lines() -> list[str]:
+        found = log_path.read_bytes()[start:].decode().splitlines()
+        return [line for line in found if "store.task_ids" not in line]  # other tests empty the Redis of this server
+
+    return lines
 
 
 ENDS_EARLY = "The chunked body ends before its last chunk and the empty line after it."

@@ -86,7 +86,8 @@ def test_ambiguous_or_malformed_head_is_refused(
     assert answer.error.startswith(sentence)
     assert set(answer.json) == {"error"}
     assert "connection: close" in answer.head
-    [line] = log_path.read_bytes()[start:].decode().splitlines()
+    lines = log_path.read_bytes()[start:].decode().splitlines()
+    [line] = [line for line in lines if "store.task_ids" not in line]  # other tests empty the Redis of this server
     assert len(line) < MAX_LINE
 
 
