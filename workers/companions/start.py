@@ -71,7 +71,7 @@ def take_over(descriptors: Sequence[str]) -> Companions:
 
 def _start(module: str, environment: Mapping[str, str], *arguments: str) -> socket.socket:
     ours, theirs = socket.socketpair()
-    with theirs:
+    with ours, theirs:
         theirs.set_inheritable(True)
         os.posix_spawn(
             sys.executable,
@@ -80,4 +80,4 @@ def _start(module: str, environment: Mapping[str, str], *arguments: str) -> sock
             file_actions=((os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),),
             setsid=True,  # Ctrl-C is for the worker, which still needs them to finish what it has begun
         )
-    return ours
+        return socket.socket(fileno=ours.detach())
