@@ -11,7 +11,7 @@ up: $(VENV)/.installed ## start the whole service with the demo models
 
 test: $(VENV)/.installed-test ## run all tests; while those of a service wait for it, two more processes run the others
 	$(BIN)/pytest tests/chaos
-	$(BIN)/pytest --numprocesses 3 --dist loadgroup tests/integration tests/unit
+	$(BIN)/pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder tests/integration tests/unit
 
 chaos: $(VENV)/.installed-test ## kill and freeze workers and Redis under 10,000 tasks; prints what came of them
 	CHAOS_TASKS=$${CHAOS_TASKS:-10000} $(BIN)/pytest tests/chaos

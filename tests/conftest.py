@@ -4,23 +4,28 @@ import os
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import redis
+from xdist.scheduler import LoadFileScheduling
 
 from cli.redis_server import wait_for_redis
 from tests.redis_servers import prepare_test_redis
 
-TESTS = Path(__file__).parent
-ONE_AFTER_ANOTHER = ("integration", "chaos")
+ONE_AFTER_ANOTHER = ("tests/integration/", "tests/chaos/")
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Group the tests for processes that share them out: those of a file, and all that use the one running service."""
-    for item in items:
-        path = item.path.relative_to(TESTS)
-        item.add_marker(pytest.mark.xdist_group(path.parts[0] if path.parts[0] in ONE_AFTER_ANOTHER else str(path)))
+class FilesAndServices(LoadFileScheduling):  # type: ignore[misc]  # xdist exports no types
+    """Shares tests out among processes: those of a file together, and all together that use the one running service."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return next((folder for folder in ONE_AFTER_ANOTHER if nodeid.startswith(folder)), super()._split_scope(nodeid))
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> FilesAndServices:
+    """Return what decides which process runs which tests."""
+    return FilesAndServices(config, log)
 
 
 @pytest.fixture(autouse=True)
