@@ -79,8 +79,8 @@ def faulty_load(image: ImageFile.ImageFile) -> Any:
     return loaded
 
 
-if "workers.decoders.process" in sys.orig_argv:
+if "workers.decoders.process" in sys.orig_argv:  # not in the tests' own process, which has the numbers from here
     from workers.decoders import limits
 
     limits.HEADER_SECONDS, limits.DECODING_SECONDS = 1, 1  # of a loop, so that it need not be waited for
-ImageFile.ImageFile.load = faulty_load  # type: ignore[method-assign]
+    ImageFile.ImageFile.load = faulty_load  # type: ignore[method-assign]
