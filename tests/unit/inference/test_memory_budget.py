@@ -35,7 +35,7 @@ def waits(holder: Holder) -> bool:
 
 def test_what_fits_together_runs_together() -> None:
     budget = MemoryBudget(100)
-    holders = [Holder(budget, 50), Holder(budget, 50)]
+    holders = [Holder(budget, 40), Holder(budget, 35), Holder(budget, 3)]  # a quarter is for small ones
     assert all(holder.has_it.wait(DEADLINE_SECONDS) for holder in holders)
     for holder in holders:
         holder.let_go()
