@@ -146,7 +146,10 @@ def test_colours_of_an_adobe_jpeg_do_not_change_without_its_damaged_metadata() -
             tiff(tiff_fields(1, 1, bits=[64]), [bytes(8)]),
             "The TIFF image is damaged, or of a kind that is not supported",
         ),
-        (b"\0\0\1\0\1\0\x10\x10", "The data is not an image that can be read (supported are JPEG, PNG, WebP, HEIC, AVIF, GIF, "),
+        (
+            b"\0\0\1\0\1\0\x10\x10",
+            "The data is not an image that can be read (supported are JPEG, PNG, WebP, HEIC, AVIF, GIF, ",
+        ),
     ],
 )
 def test_sentence_says_what_the_data_is(data: bytes, sentence: str) -> None:
