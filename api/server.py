@@ -16,9 +16,8 @@ from api.http1 import request
 from api.native_loop import run_object_stores_natively
 from api.services import open_services
 from config.settings import Settings
-from store.deadlines import DeadlineKeeper
 from store.file_sweeper import FileSweeper
-from store.task_ids.keeper import EpochKeeper
+from store.keeper import Keeper
 from store.telemetry.reporter import Reporter
 
 # A thousand task IDs in one query fit in this; gunicorn's own bound is 8190 bytes, or none at all.
@@ -50,8 +49,8 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
         self.cfg.set("worker_exit", lambda _arbiter, _worker: services.close())
         services.ledger.probe.warn_of_dropping()
         Reporter(services.telemetry).start()
-        DeadlineKeeper(services.ledger).start()
-        EpochKeeper(services.ids).start()
+        Keeper("deadlines", services.ledger.end_overdue).start()
+        Keeper("epochs", services.ids.look).start()
         FileSweeper(services.weights).start()
         return create_app(self._settings, services)
 

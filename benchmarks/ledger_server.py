@@ -103,10 +103,10 @@ def _run(ledger: TaskLedger, images: list[bytes]) -> None:
             NewTask(ACCOUNT, TaskKind.RECOGNITION, {"version_id": 1, "network_id": 1}, [image])
             for image in images[start : start + TOGETHER]
         ]
-        ids += [accepted.task_id for accepted in ledger.accept_many(new)]  # type: ignore[union-attr]
+        ids += [accepted.task_id for accepted in ledger.accept_many(new)]  # type: ignore[union-attr]  # none is refused
     for start in range(0, len(ids), TOGETHER):
         claims = ledger.claim_many(ids[start : start + TOGETHER], "worker", LEASE_SECONDS, MAX_ATTEMPTS)
-        endings = [Ending(task.id, task.fence, Outcome(data=DATA)) for task in claims]  # type: ignore[union-attr]
+        endings = [Ending(task.id, task.fence, Outcome(data=DATA)) for task in claims]  # type: ignore[union-attr]  # none is spent
         ledger.finish_many(endings)
 
 

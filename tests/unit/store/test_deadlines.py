@@ -6,7 +6,7 @@ import pytest
 import redis
 
 from config.queues import TaskKind
-from store.deadlines import DeadlineKeeper
+from store.keeper import Keeper
 from store.task_ledger import TaskLedger
 from store.task_records import NewTask, Outcome, TaskStatus
 
@@ -59,7 +59,7 @@ def test_ended_tasks_leave_no_deadline(ledger: TaskLedger, client: redis.Redis) 
 
 def test_keeper_ends_overdue_tasks_by_itself(ledger: TaskLedger) -> None:
     task_id = submit(ledger, 0.01)
-    keeper = DeadlineKeeper(ledger)
+    keeper = Keeper("deadlines", ledger.end_overdue)
     keeper.start()
     end = time.monotonic() + LONG_SECONDS
     while ledger.get(ACCOUNT, task_id).status is TaskStatus.PENDING:
